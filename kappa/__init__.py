@@ -1,0 +1,1 @@
+"""kappa: one log, one clock, one code path."""
