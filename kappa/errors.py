@@ -14,6 +14,7 @@
     │   ├── CorruptCheckpoint           a checkpoint file does not read back
     │   └── IncompatibleState           state of another pipeline, version or shape
     ├── OperatorError                   the user's own function failed; raised from its error
+    │   └── UnknownField                a step asks for a field that the row does not have
     ├── OutputDiffers                   output made again after a crash is not what was written
     ├── ContractViolation               data that breaks what was promised
     ├── SourceError                     reading from outside failed; `retryable` says whether to try again
@@ -49,6 +50,7 @@ __all__ = [
     "SinkError",
     "SourceError",
     "StateError",
+    "UnknownField",
     "UnknownTopic",
 ]
 
@@ -139,6 +141,10 @@ class IncompatibleState(StateError):
 
 class OperatorError(KappaError):
     """The user's own function failed on a record; raised from its error."""
+
+
+class UnknownField(OperatorError, LookupError):
+    """A row does not have the field that a step asks for; the message names those it has."""
 
 
 class OutputDiffers(KappaError):

