@@ -1,0 +1,117 @@
+"""One column of values to one block of bytes and back.
+
+    kind  the column                                block
+    q     every value exactly int, within 64 bits   little-endian int64s
+    d     every value exactly float                 little-endian float64s, all bits kept
+    v     anything else                             a msgpack list, with the extensions of
+                                                    `kappa.codec.values`
+
+A packed block holds no None and no bool, so what reads it needs no test per value.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from kappa.codec import values
+from kappa.errors import CorruptBatch
+
+__all__ = ["Block", "decode_column", "encode_column", "solid"]
+
+_INT, _FLOAT = {int}, {float}
+_SWAP = sys.byteorder == "big"
+_MIN, _MAX = -(1 << 63), (1 << 63) - 1
+
+
+class Block(NamedTuple):
+    """One encoded column.
+
+    Args:
+        kind: "q", "d" or "v".
+        data: its bytes.
+        low, high: least and greatest value of a "q" column, else None.
+    """
+
+    kind: str
+    data: bytes
+    low: int | None = None
+    high: int | None = None
+
+
+def encode_column(column: Sequence[object]) -> Block:
+    """The block of a column.
+
+    Raises:
+        RecordRefused: a value would not come back equal in value and type.
+
+    Cost: 35 ns per int (20 of them the exact types), 30 per float, 40 per short str.
+
+    >>> encode_column([1, -1])[:1], encode_column([1, -1])[2:]
+    (('q',), (-1, 1))
+    >>> encode_column([1, None])
+    Block(kind='v', data=b'\\x92\\x01\\xc0', low=None, high=None)
+    """
+    types = set(map(type, column))
+    if types == _INT:
+        low, high = min(column), max(column)  # type: ignore[type-var]
+        if low >= _MIN and high <= _MAX:  # type: ignore[operator]
+            return Block("q", _packed("q", column), low, high)  # type: ignore[arg-type]
+    elif types == _FLOAT:
+        return Block("d", _packed("d", column))
+    if not types <= values.PLAIN:
+        values.check(column)
+    return Block("v", values.pack(list(column)))
+
+
+def _packed(kind: str, column: Sequence[Any]) -> bytes:
+    packed = array(kind, column)
+    if _SWAP:
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def decode_column(kind: str, data: bytes | memoryview, count: int) -> list[Any]:
+    """The values of a block.
+
+    Args:
+        kind: "q", "d" or "v".
+        data: the block, whole.
+        count: how many values it must hold.
+
+    Raises:
+        CorruptBatch: it does not hold exactly that many, or is malformed.
+
+    Cost: 16 ns per int or float, 25 to 50 per str.
+
+    >>> decode_column("v", b"\\x92\\x01\\xc0", 2)
+    [1, None]
+    """
+    if kind == "v":
+        column = values.unpack(data)
+        if type(column) is not list or len(column) != count:
+            raise CorruptBatch(f"a block of values does not hold {count} of them")
+        return column
+    if kind not in ("q", "d"):
+        raise CorruptBatch(f"unknown kind of block {kind!r}")
+    if len(data) != 8 * count:
+        raise CorruptBatch(f"a packed block of {count} values has {len(data)} bytes")
+    packed = array(kind)
+    packed.frombytes(data)
+    if _SWAP:
+        packed.byteswap()
+    return packed.tolist()
+
+
+def solid(column: Sequence[Any]) -> bool:
+    """Whether the column would be packed: all exactly int within 64 bits, or all float.
+
+    >>> solid([1, 2]), solid([1, None]), solid([1.0]), solid([1 << 63]), solid([])
+    (True, False, True, False, False)
+    """
+    types = set(map(type, column))
+    if types == _INT:
+        return bool(min(column) >= _MIN and max(column) <= _MAX)
+    return types == _FLOAT

@@ -1,0 +1,1 @@
+"""The log: topics, partitions and the journal that orders them."""
