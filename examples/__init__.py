@@ -1,0 +1,1 @@
+"""Short programs that use kappa; each runs without a network and says what it prints."""

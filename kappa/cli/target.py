@@ -1,0 +1,102 @@
+"""A pipeline by its address: `module:object` or `path.py:object`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from kappa.errors import ConfigError, KappaError
+from kappa.pipeline import Pipeline
+
+
+def find_pipeline(address: str) -> Pipeline:
+    """The pipeline at `address`; a function without arguments is called for it.
+
+    The object may be left out where a module has exactly one pipeline.
+
+    Raises:
+        ConfigError: there is none, or its module fails; the message names the line.
+    """
+    where, _, name = address.partition(":")
+    module = _module(where)
+    found = _named(module, name, address) if name else _only(module, address)
+    if isinstance(found, Pipeline):
+        return found
+    if isinstance(found, Callable):  # type: ignore[arg-type]
+        made = _guarded(found, address)
+        if isinstance(made, Pipeline):
+            return made
+    raise ConfigError(f"{address} is a {type(found).__name__}, not a Pipeline")
+
+
+def _module(where: str) -> ModuleType:
+    if where.endswith(".py"):
+        return _from_file(Path(where))
+    # As `python -m` does: modules of the present directory are found.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = importlib.util.find_spec(where)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise ConfigError(
+            f"there is no module {where!r}; give module:object or path.py:object,"
+            " and run from the directory that the module is in"
+        )
+    return _guarded(lambda: importlib.import_module(where), where)
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # dataclasses look their module up by name
+    sys.path.insert(0, str(path.parent.resolve()))
+    loader = spec.loader
+    _guarded(lambda: loader.exec_module(module), str(path))
+    return module
+
+
+def _guarded(call: Callable[[], object], where: str):  # type: ignore[no-untyped-def]
+    try:
+        return call()
+    except KappaError:
+        raise
+    except Exception as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        line = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace else ""
+        raise ConfigError(f"{where} fails: {type(error).__name__}: {error}{line}") from error
+
+
+def _named(module: ModuleType, name: str, address: str) -> object:
+    found: object = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise ConfigError(f"{address}: {module.__name__} has no {name!r}{_hint(module)}")
+        found = getattr(found, part)
+    return found
+
+
+def _only(module: ModuleType, address: str) -> object:
+    names = _pipelines(module)
+    if len(names) != 1:
+        raise ConfigError(f"say which pipeline, as {address}:NAME{_hint(module)}")
+    return getattr(module, names[0])
+
+
+def _pipelines(module: ModuleType) -> list[str]:
+    return sorted(name for name, value in vars(module).items() if isinstance(value, Pipeline))
+
+
+def _hint(module: ModuleType) -> str:
+    names = _pipelines(module)
+    return f"; its pipelines are {', '.join(names)}" if names else "; it has no pipeline"
