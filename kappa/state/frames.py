@@ -3,13 +3,16 @@
     frame  = u32 header length · header · block · block …     (little-endian)
     header = {"kind", "name", "spaces": [namespace …], "dropped": [namespace …],
               "blocks": [[key group | -1, length in bytes] …]}
-    block  = [changed, gone], each [numbers, spaces | None, keys, values | None]
+    block  = [changed, gone], each [numbers | None, spaces | None, keys, width, values]
 
-Header and blocks are in the values codec. A block holds the entries of one key group, or,
-in a small frame, of all (-1), as columns: `numbers` are the places of the entries in
-iteration order, `spaces` index the header's namespaces (None for a handle without). What is
-`gone` is removed before what `changed` is put; namespaces in `dropped` go first of all.
-A reader of some key groups decodes only their blocks.
+Header and blocks are in the values codec. A block holds entries as columns: `numbers` are
+their places in iteration order (None: as they stand), `spaces` index the header's namespaces
+(None for a handle that has none), and `values` is None where there are none, one list where
+`width` is 0, else `width` lists: the columns of values that are all lists of that length.
+
+What is `gone` is removed before what `changed` is put; namespaces in `dropped` go first of
+all. A full frame has a block per key group, and a reader of some groups decodes only theirs;
+an increment has one block of all (-1), of which such a reader keeps what belongs to it.
 """
 
 from __future__ import annotations
@@ -17,17 +20,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, groupby
+from itertools import chain, compress, groupby
 from typing import Any
 
-from kappa.codec.keys import key_group
-from kappa.codec.values import decode, encode
+from kappa.codec import decode, encode, key_group
 from kappa.errors import CorruptCheckpoint, KappaError, StateError
 
-GROUPED_FROM = 2_048
-"""Entries from which a frame is split by key group; below, filtering costs a reader less."""
-
-MIXED = -1
+ALL_GROUPS = -1
 _LENGTH = struct.Struct("<I")
 
 
@@ -39,15 +38,19 @@ class Entries:
     values: list[Any] | None = None
     spaces: list[int] | None = None
 
-    def take(self, places: Sequence[int]) -> list[Any]:
-        """The entries at `places` as one list of columns, as a block holds it."""
+    def take(self, places: Sequence[int]) -> Entries:
+        """The entries at `places`."""
         keys, values, spaces = self.keys, self.values, self.spaces
-        return [
-            list(places),
-            None if spaces is None else [spaces[i] for i in places],
+        return Entries(
             [keys[i] for i in places],
             None if values is None else [values[i] for i in places],
-        ]
+            None if spaces is None else [spaces[i] for i in places],
+        )
+
+    def only(self, groups: Collection[int]) -> Entries:
+        """The entries whose keys belong to `groups`."""
+        mask = [key_group(key) in groups for key in self.keys]
+        return self.take(list(compress(range(len(mask)), mask)))
 
 
 @dataclass(slots=True)
@@ -65,20 +68,20 @@ class Frame:
         return bool(self.changed.keys or self.gone.keys or self.dropped)
 
 
-def encode_frame(frame: Frame, *, step: str) -> bytes:
-    """The bytes of `frame`; about half a microsecond per entry.
+def encode_frame(frame: Frame, *, step: str, grouped: bool) -> bytes:
+    """The bytes of `frame`.
+
+    Args:
+        frame: what to store.
+        step: the step's name, for the message.
+        grouped: a block per key group, which costs 0.7 µs per entry more.
 
     Raises:
         StateError: a key or value that the values codec does not take, named with its
             step and handle.
     """
-    changed, gone = frame.changed, frame.gone
     try:
-        if len(changed.keys) + len(gone.keys) < GROUPED_FROM:
-            places = range(len(changed.keys)), range(len(gone.keys))
-            blocks = [(MIXED, encode([changed.take(places[0]), gone.take(places[1])]))]
-        else:
-            blocks = _grouped(changed, gone)
+        blocks = _by_group(frame) if grouped else [(ALL_GROUPS, _block(frame.changed, frame.gone))]
         header = encode(
             {
                 "kind": frame.kind,
@@ -93,12 +96,15 @@ def encode_frame(frame: Frame, *, step: str) -> bytes:
     return b"".join([_LENGTH.pack(len(header)), header, *(block for _, block in blocks)])
 
 
-def _grouped(changed: Entries, gone: Entries) -> list[tuple[int, bytes]]:
+def _by_group(frame: Frame) -> list[tuple[int, bytes]]:
+    changed, gone = frame.changed, frame.gone
     there, away = _places(changed.keys), _places(gone.keys)
-    return [
-        (group, encode([changed.take(there.get(group, ())), gone.take(away.get(group, ()))]))
-        for group in sorted(there.keys() | away.keys())
-    ]
+    blocks = []
+    for group in sorted(there.keys() | away.keys()):
+        numbers, places = there.get(group, []), away.get(group, [])
+        block = _block(changed.take(numbers), gone.take(places), numbers, places)
+        blocks.append((group, block))
+    return blocks
 
 
 def _places(keys: Sequence[Any]) -> dict[int, list[int]]:
@@ -108,14 +114,35 @@ def _places(keys: Sequence[Any]) -> dict[int, list[int]]:
     return {group: list(run) for group, run in groupby(order, key=groups.__getitem__)}
 
 
+def _block(
+    changed: Entries,
+    gone: Entries,
+    numbers: list[int] | None = None,
+    places: list[int] | None = None,
+) -> bytes:
+    return encode([_columns(changed, numbers), _columns(gone, places)])
+
+
+def _columns(entries: Entries, numbers: list[int] | None) -> list[Any]:
+    values = entries.values
+    width = 0
+    if values and set(map(type, values)) == {list}:
+        widths = set(map(len, values))
+        if len(widths) == 1:
+            width = widths.pop()
+    if width and values:
+        values = list(map(list, zip(*values, strict=True)))
+    return [numbers, entries.spaces, entries.keys, width, values]
+
+
 def _refusal(frame: Frame, step: str, error: Exception) -> StateError:
     """The error that names the key and value which cannot be stored."""
     where = f"step {step!r}, state {frame.name!r}"
     values = frame.changed.values or []
     for place, key in enumerate(frame.changed.keys):
         try:
-            encode(key)
             key_group(key)
+            encode(key)
         except Exception as cause:
             return StateError(f"{where}: the key {key!r} cannot be stored: {cause}", step=step)
         try:
@@ -142,7 +169,7 @@ def decode_frame(data: bytes | memoryview, groups: Collection[int] | None = None
 
 def _decode(data: memoryview, groups: Collection[int] | None) -> Frame:
     (length,) = _LENGTH.unpack_from(data)
-    header = decode(bytes(data[4 : 4 + length]))
+    header = decode(data[4 : 4 + length])
     frame = Frame(
         kind=header["kind"],
         name=header["name"],
@@ -150,40 +177,48 @@ def _decode(data: memoryview, groups: Collection[int] | None) -> Frame:
         dropped=header["dropped"],
     )
     position = 4 + length
-    blocks: list[list[Any]] = []
+    changed: list[tuple[list[int] | None, Entries]] = []
+    gone: list[tuple[list[int] | None, Entries]] = []
     for group, size in header["blocks"]:
-        if position + size > len(data):
-            raise ValueError("it is cut short")
-        if groups is None or group == MIXED or group in groups:
-            block = decode(bytes(data[position : position + size]))
-            blocks.append([_of_groups(part, groups) for part in block] if group == MIXED else block)
+        if groups is None or group == ALL_GROUPS or group in groups:
+            for parts, columns in zip(
+                (changed, gone), decode(data[position : position + size]), strict=True
+            ):
+                numbers, entries = _entries(*columns)
+                if groups is not None and group == ALL_GROUPS:
+                    entries = entries.only(groups)
+                parts.append((numbers, entries))
         position += size
     if position != len(data):
-        raise ValueError("bytes follow its last block")
-    frame.changed = _joined([block[0] for block in blocks])
-    frame.gone = _joined([block[1] for block in blocks])
+        raise ValueError("it is not as long as its blocks")
+    frame.changed, frame.gone = _joined(changed), _joined(gone)
     return frame
 
 
-def _of_groups(columns: list[Any], groups: Collection[int] | None) -> list[Any]:
-    """Of a mixed block's columns, the entries that belong to `groups`."""
-    if groups is None:
-        return columns
-    mask = [key_group(key) in groups for key in columns[2]]
-    return [None if column is None else list(compress(column, mask)) for column in columns]
-
-
-def _joined(parts: list[list[Any]]) -> Entries:
-    """The entries of all blocks, in the order of their numbers."""
-    numbers = [number for part in parts for number in part[0]]
-    order = sorted(range(len(numbers)), key=numbers.__getitem__)
-    columns: list[list[Any] | None] = []
-    for index in (2, 3, 1):
-        if any(part[index] is None for part in parts):
-            columns.append(None)
-            continue
-        column = [value for part in parts for value in part[index]]
-        if len(column) != len(numbers):
+def _entries(
+    numbers: list[int] | None,
+    spaces: list[int] | None,
+    keys: list[Any],
+    width: int,
+    values: list[Any] | None,
+) -> tuple[list[int] | None, Entries]:
+    if width and values is not None:
+        values = list(map(list, zip(*values, strict=True)))
+    for column in (numbers, spaces, values):
+        if column is not None and len(column) != len(keys):
             raise ValueError("its columns differ in length")
-        columns.append([column[i] for i in order] if len(parts) > 1 else column)
-    return Entries(columns[0] or [], columns[1], columns[2])
+    return numbers, Entries(keys, values, spaces)
+
+
+def _joined(parts: list[tuple[list[int] | None, Entries]]) -> Entries:
+    """The entries of all blocks, in the order of their numbers."""
+    if len(parts) == 1:
+        return parts[0][1]  # a single block is in order
+    columns = zip(*((numbers, e.keys, e.values, e.spaces) for numbers, e in parts), strict=True)
+    numbers, keys, values, spaces = map(_chained, columns) if parts else (None,) * 4
+    entries = Entries(keys or [], values, spaces)
+    return entries.take(sorted(range(len(entries.keys)), key=(numbers or []).__getitem__))
+
+
+def _chained(parts: Sequence[list[Any] | None]) -> list[Any] | None:
+    return list(chain.from_iterable(part for part in parts if part is not None)) or None

@@ -97,7 +97,7 @@ class StepState:
             StateError: a key or value that cannot be stored; step, handle and key are named.
         """
         frames = [_frame(name, handle, full) for name, handle in self._handles.items()]
-        return [encode_frame(frame, step=self.step) for frame in frames if frame]
+        return [encode_frame(f, step=self.step, grouped=full) for f in frames if f]
 
     def commit(self) -> None:
         """Makes what the last snapshot holds the base of the next.

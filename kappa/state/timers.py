@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from kappa.codec.keys import sort_keys
+from kappa.codec import sort_keys
 from kappa.errors import InternalError
 from kappa.time import PLUS_INFINITY
 
