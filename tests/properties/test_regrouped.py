@@ -1,0 +1,153 @@
+"""R1b: the same records in other partitions or appends give the same final rows.
+
+Method: records in an order whose disorder the bound covers (each lies at most the bound
+behind the newest before it), dealt into appends and partitions in two random ways. The rows
+after closing are compared as a set; a third opinion comes from SQL, which knows no watermark.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import hypothesis.strategies as st
+import oracle
+import pytest
+from harness import built, new_log, perform, written
+from hypothesis import given, note
+from strategies import Put, Scenario, examples, rows
+
+BOUND = 10
+SIZE, SLIDE, GAP = 10, 5, 8
+DAY = 86_400_000
+AGGS = {"n": ("count", None), "total": ("sum", "v"), "low": ("min", "v"), "high": ("max", "v")}
+KINDS = st.sampled_from(
+    [
+        ("tumbling", SIZE, 0),
+        ("tumbling", SIZE, 3),
+        ("sliding", SIZE, SLIDE, 0),
+        ("session", GAP, False),
+        ("session", GAP, True),
+    ]
+)
+
+
+@st.composite
+def records(draw, span=40, unit=1):
+    """Rows in an order that is out of order by at most the bound."""
+    found, newest = [], 0
+    for _ in range(draw(st.integers(1, 14))):
+        row = draw(rows(st.just(0)))
+        time = max(0, newest + draw(st.integers(-BOUND, span // 4)))
+        newest = max(newest, time)
+        found.append({**row, "ts": time * unit})
+    return found
+
+
+@st.composite
+def dealt(draw, records):
+    """The records, in order, cut into appends, with partition keys dealt anew."""
+    acts, rest = [], [{**row, "p": draw(st.integers(0, 20))} for row in records]
+    while rest:
+        size = draw(st.integers(1, len(rest)))
+        acts.append(Put({"a": rest[:size]}, draw(st.sampled_from([0, 1]))))
+        rest = rest[size:]
+    return Scenario({"a": draw(st.sampled_from([1, 3, 8]))}, tuple(acts))
+
+
+def final(scenario: Scenario, sinks) -> list[str]:
+    log = new_log(scenario)
+    for act in scenario.acts:
+        perform(log, act)
+    result = built(sinks).replay(log)
+    assert result.late == 0
+    return sorted(repr(pair) for pair in written(log, sinks, result.version).rows("out"))
+
+
+@given(st.data())
+@examples(60)
+def test_other_partitions_and_appends_give_the_same_final_rows(data):
+    made = data.draw(records())
+    kind = data.draw(KINDS)
+    window = oracle.Window(oracle.Source("a", BOUND), ("k",), kind, AGGS)
+    one, other = data.draw(dealt(made)), data.draw(dealt(made))
+    note(f"{kind}\n{one}\n{other}")
+    assert final(one, {"out": window}) == final(other, {"out": window})
+
+
+# Values are quarters, so that sums are the same in any order.
+SQL = {
+    "tumbling": f"""
+        SELECT k, ts - ts % {SIZE} AS window_start, ts - ts % {SIZE} + {SIZE} AS window_end,
+               count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high
+        FROM records GROUP BY ALL""",
+    "sliding": f"""
+        SELECT k, start AS window_start, start + {SIZE} AS window_end,
+               count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high
+        FROM records, (SELECT range * {SLIDE} AS start FROM range(-20, 40)) AS starts
+        WHERE start <= ts AND ts < start + {SIZE} GROUP BY ALL""",
+    "session": f"""
+        SELECT k, min(ts) AS window_start, max(ts) + {GAP} AS window_end,
+               count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high
+        FROM (SELECT *, sum(fresh) OVER (PARTITION BY k ORDER BY ts, id) AS number
+              FROM (SELECT *, CASE WHEN ts - lag(ts) OVER (PARTITION BY k ORDER BY ts, id) < {GAP}
+                                   THEN 0 ELSE 1 END AS fresh FROM records))
+        GROUP BY k, number""",
+}
+
+
+def by_sql(kind: str, made) -> list[tuple]:
+    with duckdb.connect() as database:
+        database.execute("CREATE TABLE records (id INT, k INT, ts BIGINT, v DOUBLE)")
+        values = [(n, row["k"], row["ts"], float(row["v"])) for n, row in enumerate(made)]
+        database.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", values)
+        return sorted(database.execute(SQL[kind]).fetchall())
+
+
+def by_kappa(kind: tuple, scenario: Scenario) -> list[tuple]:
+    window = oracle.Window(oracle.Source("a", BOUND), ("k",), kind, AGGS)
+    log = new_log(scenario)
+    for act in scenario.acts:
+        perform(log, act)
+    result = built({"out": window}).replay(log)
+    names = ("k", "window_start", "window_end", "n", "total", "low", "high")
+    found = written(log, {"out": window}, result.version).rows("out")
+    return sorted(tuple(row[name] for name in names) for _, row in found)
+
+
+@pytest.mark.parametrize(
+    "kind", [("tumbling", SIZE, 0), ("sliding", SIZE, SLIDE, 0), ("session", GAP, False)], ids=str
+)
+@given(data=st.data())
+@examples(15)
+def test_final_rows_are_those_of_sql(kind, data):
+    made = data.draw(records())
+    scenario = data.draw(dealt(made))
+    assert by_kappa(kind, scenario) == by_sql(kind[0], made)
+
+
+@given(data=st.data())
+@examples(15)
+def test_calendar_days_are_those_of_the_oracle(data):
+    """Days around a change to daylight saving time, which SQL without zones cannot give."""
+    zone = data.draw(st.sampled_from(["Europe/Berlin", "America/New_York", "UTC"]))
+    unit = data.draw(st.sampled_from(["day", "week", "month"]))
+    base = data.draw(st.sampled_from([1_711_756_800_000, 1_729_987_200_000, 1_709_942_400_000]))
+    made = [{**row, "ts": base + row["ts"] * 7_200_000} for row in data.draw(records())]
+    scenario = data.draw(dealt(made))
+    bound = BOUND * 7_200_000
+    window = oracle.Window(oracle.Source("a", bound), ("k",), ("calendar", unit, zone), AGGS)
+    log = new_log(scenario)
+    for act in scenario.acts:
+        perform(log, act)
+    result = built({"out": window}).replay(log)
+    want: dict = {}
+    for row in made:
+        start, end = oracle.calendar_window(row["ts"], unit, zone)
+        items = want.setdefault((row["k"], start, end), [])
+        items.append((row["ts"], len(items), row))
+    rows_wanted = sorted(
+        repr((end - 1, {"k": k, "window_start": start, "window_end": end,
+                        **oracle.aggregates(AGGS, items)}))
+        for (k, start, end), items in want.items()
+    )  # fmt: skip
+    found = written(log, {"out": window}, result.version).rows("out")
+    assert sorted(map(repr, found)) == rows_wanted
