@@ -31,7 +31,6 @@ from oracle_steps import (
     calendar_window,
 )
 
-
 __all__ = ["Append", "Output", "aggregates", "calendar_window", "graph", "run"]
 
 

@@ -57,7 +57,7 @@ def end(child: subprocess.Popen, *, after: float) -> bool:
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory) -> tuple[Path, Written]:
+def full(tmp_path_factory) -> tuple[Path, Written, dict]:
     """A log on disk, and what a run left alone writes over it."""
     folder = tmp_path_factory.mktemp("full") / "log"
     with Log(folder, fsync="never") as log:
@@ -71,18 +71,25 @@ def full(tmp_path_factory) -> tuple[Path, Written]:
         want = expected(log, {"a": 3}, victim.SINKS)
         assert output.appends == want.appends
         assert output.claims == want.claims
-    return folder, output
+    return folder, output, want.closing
 
 
-@pytest.mark.parametrize("fsync", ["never", "interval"])
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_anywhere_a_run_ends_with_the_output_of_one_left_alone(full, tmp_path, fsync, seed):
-    source, want = full
+@pytest.mark.parametrize(
+    ("what", "fsync", "seed"),
+    [
+        ("run", "never", 1),
+        ("run", "interval", 2),
+        ("replay", "never", 3),
+        ("replay", "interval", 4),
+    ],
+)
+def test_killed_anywhere_it_ends_as_one_left_alone(full, tmp_path, what, fsync, seed):
+    source, want, closing = full
     chance = random.Random(seed)
     folder = tmp_path / "log"
     shutil.copytree(source, folder)
     deaths, patience = 0, 0.02
-    while not end(start("run", folder, fsync), after=chance.random() * patience):
+    while not end(start(what, folder, fsync), after=chance.random() * patience):
         deaths += 1
         # A run that never gets far enough to checkpoint would be killed for ever.
         patience *= 1.1
@@ -90,12 +97,13 @@ def test_killed_anywhere_a_run_ends_with_the_output_of_one_left_alone(full, tmp_
     assert deaths > 5
     with Log(folder) as log:
         log.verify()
-        got = written(log, victim.SINKS)
+        got = written(log, victim.SINKS, 2 if what == "replay" else 1)
     assert got.appends == want.appends
     assert got.claims == want.claims
+    assert got.closing == (closing if what == "replay" else {})
 
 
-@pytest.mark.parametrize("seed", [3])
+@pytest.mark.parametrize("seed", [5])
 def test_loader_and_live_run_killed_in_turn_lose_and_double_nothing(tmp_path, seed):
     chance = random.Random(seed)
     folder = tmp_path / "log"

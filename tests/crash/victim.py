@@ -1,4 +1,4 @@
-"""The processes that `test_kill_pipeline` kills: `python victim.py run|live|load DIR FSYNC`.
+"""The processes that `test_kill_pipeline` kills: `python victim.py run|live|replay|load DIR FSYNC`.
 
 They say "ready" once their work begins, so that the killer strikes at work, not at imports.
 """
@@ -15,6 +15,7 @@ from harness import built
 from strategies import TAG
 
 from kappa import Log
+from kappa.errors import ConfigError
 
 ROWS = 1500
 SOURCE = oracle.Source("a", 40)
@@ -55,15 +56,27 @@ def say(word: str) -> None:
     print(word, flush=True)
 
 
+def work(log: Log, what: str) -> None:
+    """Runs or replays with tiny reads and as many checkpoints as will go."""
+    pipeline = built(SINKS)
+    say("ready")
+    if what != "replay":
+        pipeline.run(log, until_idle=what == "run", checkpoint_every="5ms", read_records=8)
+        return
+    try:
+        pipeline.replay(log, version=2, checkpoint_every="5ms", read_records=8)
+    except ConfigError as error:
+        if "(replayed)" not in error.message:  # the kill before came after the last word
+            raise
+
+
 def main() -> None:
     what, folder, fsync = sys.argv[1:]
     with Log(folder, fsync=fsync) as log:
         if what == "load":
             load(log)
         else:
-            pipeline = built(SINKS)
-            say("ready")
-            pipeline.run(log, until_idle=what == "run", checkpoint_every="5ms", read_records=8)
+            work(log, what)
 
 
 if __name__ == "__main__":
