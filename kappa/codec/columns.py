@@ -3,10 +3,12 @@
     kind  the column                                block
     q     every value exactly int, within 64 bits   little-endian int64s
     d     every value exactly float                 little-endian float64s, all bits kept
+    t     the event times of the same records      nothing
     v     anything else                             a msgpack list, with the extensions of
                                                     `kappa.codec.values`
 
-A packed block holds no None and no bool, so what reads it needs no test per value.
+A packed block holds no None and no bool, so what reads it needs no test per value. The event
+times are a field of most records: kind "t" spares storing, testing and decoding it twice.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
+from struct import pack
 from typing import Any, NamedTuple
 
 from kappa.codec import values
 from kappa.errors import CorruptBatch
 
-__all__ = ["Block", "decode_column", "encode_column", "solid"]
+__all__ = ["Block", "decode_column", "encode_column", "pack_ints", "solid"]
 
 _INT, _FLOAT = {int}, {float}
 _SWAP = sys.byteorder == "big"
@@ -30,7 +33,7 @@ class Block(NamedTuple):
     """One encoded column.
 
     Args:
-        kind: "q", "d" or "v".
+        kind: "q", "d", "v" or "t".
         data: its bytes.
         low, high: least and greatest value of a "q" column, else None.
     """
@@ -41,8 +44,15 @@ class Block(NamedTuple):
     high: int | None = None
 
 
-def encode_column(column: Sequence[object]) -> Block:
+_SAME = Block("t", b"")
+
+
+def encode_column(column: Sequence[object], *, times: list[int] | None = None) -> Block:
     """The block of a column.
+
+    Args:
+        column: its values, at least one.
+        times: the event times of the same records; a column equal to them is kind "t".
 
     Raises:
         RecordRefused: a value would not come back equal in value and type.
@@ -56,21 +66,28 @@ def encode_column(column: Sequence[object]) -> Block:
     """
     types = set(map(type, column))
     if types == _INT:
-        low, high = min(column), max(column)  # type: ignore[type-var]
-        if low >= _MIN and high <= _MAX:  # type: ignore[operator]
-            return Block("q", _packed("q", column), low, high)  # type: ignore[arg-type]
+        # Only now: equality asked of other types could be anything, or run user code.
+        if column == times:
+            return _SAME
+        numbers: Sequence[Any] = column
+        low, high = min(numbers), max(numbers)
+        if low >= _MIN and high <= _MAX:
+            return pack_ints(numbers, low, high)
     elif types == _FLOAT:
-        return Block("d", _packed("d", column))
+        return Block("d", pack(f"<{len(column)}d", *column))
     if not types <= values.PLAIN:
         values.check(column)
     return Block("v", values.pack(list(column)))
 
 
-def _packed(kind: str, column: Sequence[Any]) -> bytes:
-    packed = array(kind, column)
-    if _SWAP:
-        packed.byteswap()
-    return packed.tobytes()
+def pack_ints(column: Sequence[int], low: int, high: int) -> Block:
+    """The "q" block of ints whose types and bounds are known.
+
+    >>> pack_ints([3, -1], -1, 3) == encode_column([3, -1])
+    True
+    """
+    # Twice as fast as an array, which looks up each value through its own item setter.
+    return Block("q", pack(f"<{len(column)}q", *column), low, high)
 
 
 def decode_column(kind: str, data: bytes | memoryview, count: int) -> list[Any]:

@@ -58,6 +58,8 @@ KEY_GROUPS = 128
 MAX_KEY_BYTES = 1 << 16
 """The longest encoded key, and the longest number or exponent that is expanded for one."""
 
+_ABOVE = [bytes([0x2A + size]) for size in range(9)]
+_BELOW = [bytes([0x2A - size]) for size in range(9)]
 _MICROSECOND = timedelta(microseconds=1)
 _YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -158,11 +160,11 @@ def _encode_int(key: int) -> bytes:
     size = (key.bit_length() + 7) >> 3
     if key >= 0:
         if size <= 8:
-            return (0x2A + size).to_bytes() + key.to_bytes(size)
+            return _ABOVE[size] + key.to_bytes(size)
         _check_size(size)
         return b"\x33" + size.to_bytes(2) + key.to_bytes(size)
     if size <= 8:
-        return (0x2A - size).to_bytes() + (key + (1 << 8 * size) - 1).to_bytes(size)
+        return _BELOW[size] + (key + (1 << 8 * size) - 1).to_bytes(size)
     _check_size(size)
     return b"\x21" + (size ^ 0xFFFF).to_bytes(2) + (key + (1 << 8 * size) - 1).to_bytes(size)
 

@@ -1,0 +1,206 @@
+"""Reading bodies: only the asked fields are decoded, and nothing read is believed.
+
+Every length is held against the bytes that are there, or against `MAX_BODY_BYTES`, before
+memory is taken; malformed bytes raise `CorruptBatch`, whatever is wrong with them. The
+checksum is the caller's to compare: it lies in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from operator import lt
+from typing import Any
+
+from kappa.codec import values
+from kappa.codec.columns import solid
+from kappa.errors import CorruptBatch
+from kappa.log.body_blocks import LARGE, Header
+
+__all__ = ["SMALL", "Decoded", "codec_of", "decode_body"]
+
+SMALL = 1
+
+
+class Decoded:
+    """What a body holds, or the asked part of it.
+
+    Attributes:
+        count: records.
+        times: event time of each, in milliseconds.
+        keys: key of each, or None where the body has none.
+        columns: the asked fields by name; None where the body is not columnar.
+        names: all fields that the body has; empty where it is not columnar.
+        values: the value of each record where the body is not columnar, else None.
+        offsets: offset of each relative to the body's first; None for 0, 1, 2, ...
+        bounds: least and greatest value of the decoded int columns that are packed.
+    """
+
+    __slots__ = (
+        "_solid", "bounds", "columns", "count", "keys", "names", "offsets", "times", "values",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        times: list[int],
+        keys: list[Any] | None,
+        offsets: list[int] | None,
+        names: tuple[str, ...],
+        columns: dict[str, list[Any]] | None,
+        values: list[Any] | None,
+    ) -> None:
+        self.count = len(times)
+        self.times = times
+        self.keys = keys
+        self.offsets = offsets
+        self.names = names
+        self.columns = columns
+        self.values = values
+        self.bounds: dict[str, tuple[int, int]] = {}
+        self._solid: frozenset[str] | None = None
+
+    @property
+    def solid(self) -> frozenset[str]:
+        """Names of the decoded columns that are all exactly int (64 bits) or all float.
+
+        >>> decode_body(bytes.fromhex("01959105c0c092a161a162929101" "91c0")).solid
+        frozenset({'a'})
+        """
+        if self._solid is None:  # a small body does not say; few ask
+            known = self.columns or {}
+            self._solid = frozenset(name for name in known if solid(known[name]))
+        return self._solid
+
+    def rows(self) -> list[Any]:
+        """The value of each record: dicts of the decoded fields, or the stored values.
+
+        >>> decode_body(bytes.fromhex("01959105c0c092a161a162929101" "91c0")).rows()
+        [{'a': 1, 'b': None}]
+        """
+        if self.values is not None:
+            return self.values
+        if not self.columns:
+            return [{} for _ in self.times]
+        names = tuple(self.columns)
+        return [dict(zip(names, row)) for row in zip(*self.columns.values())]
+
+
+def decode_body(data: bytes | memoryview, fields: Collection[str] | None = None) -> Decoded:
+    """What a body holds.
+
+    Args:
+        data: the whole body; its checksum is the caller's to compare.
+        fields: the fields to decode, None for all. Names that the body lacks are
+            passed over: `names` says what it has.
+
+    Raises:
+        CorruptBatch: `data` is not a whole, well-formed body.
+        MissingExtra: compressed with zstd, and zstandard is not installed.
+
+    Cost: 16 ns per packed value, 25 to 50 per str; 3 µs for one record.
+
+    >>> found = decode_body(bytes.fromhex("01959105c0c092a161a162929101" "91c0"), ["b"])
+    >>> found.columns, found.names, found.times
+    ({'b': [None]}, ('a', 'b'), [5])
+    """
+    view = memoryview(data)
+    if len(view) < 2:
+        raise CorruptBatch(f"a body of {len(view)} bytes")
+    form = view[0]
+    if form == SMALL:
+        return _decode_small(view[1:], fields)
+    if form == LARGE:
+        return _decode_large(view, fields)
+    raise CorruptBatch(f"unknown form of body {form}: written by a newer version?")
+
+
+def codec_of(data: bytes | memoryview) -> str:
+    """The codec that a body was written with; "none" for a small body.
+
+    Raises:
+        CorruptBatch: `data` is not a well-formed body.
+
+    >>> codec_of(bytes.fromhex("01959105c0c092a161a162929101" "91c0"))
+    'none'
+    """
+    view = memoryview(data)
+    return Header(view).codec if len(view) and view[0] == LARGE else "none"
+
+
+def _decode_small(data: memoryview, fields: Collection[str] | None) -> Decoded:
+    parts = values.unpack(data)
+    if type(parts) is not list or len(parts) != 5:
+        raise CorruptBatch("a small body is not a list of 5 parts")
+    times, keys, offsets, names, content = parts
+    if type(times) is not list or set(map(type, times)) != {int}:
+        raise CorruptBatch("a small body without times")
+    count = len(times)
+    if keys is not None and (type(keys) is not list or len(keys) != count):
+        raise CorruptBatch(f"not {count} keys in a small body")
+    if offsets is not None:
+        _check_offsets(offsets, count)
+    if type(content) is not list:
+        raise CorruptBatch("a small body without content")
+    if names is None:
+        if len(content) != count:
+            raise CorruptBatch(f"not {count} values in a small body")
+        return Decoded(times, keys, offsets, (), None, content)
+    columns = _small_columns(names, content, count)
+    if fields is not None:
+        columns = {name: columns[name] for name in names if name in fields}
+    return Decoded(times, keys, offsets, tuple(names), columns, None)
+
+
+def _small_columns(names: Any, content: list[Any], count: int) -> dict[str, list[Any]]:
+    try:
+        # Each of these raises TypeError for another type, and is one call into C.
+        "".join(names)
+        lengths = set(map(list.__len__, content))
+    except TypeError:
+        raise CorruptBatch("a small body without names and columns") from None
+    columns = dict(zip(names, content))
+    if type(names) is not list or not len(columns) == len(names) == len(content):
+        raise CorruptBatch("a small body without a different name for each column")
+    if content and lengths != {count}:
+        raise CorruptBatch(f"not {count} values in each column of a small body")
+    return columns
+
+
+def _check_offsets(offsets: Any, count: int) -> None:
+    if type(offsets) is not list or set(map(type, offsets)) != {int} or len(offsets) != count:
+        raise CorruptBatch(f"not {count} offsets")
+    if offsets[0] < 0 or not ascending(offsets):
+        raise CorruptBatch("offsets that do not ascend from 0")
+
+
+def ascending(numbers: Sequence[int]) -> bool:
+    """Whether each is greater than the one before.
+
+    >>> ascending([1, 2, 5]), ascending([1, 1])
+    (True, False)
+    """
+    return all(map(lt, numbers, numbers[1:]))
+
+
+def _decode_large(view: memoryview, fields: Collection[str] | None) -> Decoded:
+    header = Header(view)
+    times = header.column(0)
+    keys = header.column(1) if header.has_keys else None
+    offsets = None
+    if header.has_offsets:
+        offsets = header.column(header.first - 1)
+        _check_offsets(offsets, header.count)
+    names = header.names
+    if names is None:
+        return Decoded(times, keys, offsets, (), None, header.column(header.first))
+    asked = {
+        name: at for at, name in enumerate(names, header.first) if fields is None or name in fields
+    }
+    kinds = header.kinds
+    columns = {
+        name: list(times) if kinds[at] == "t" else header.column(at) for name, at in asked.items()
+    }
+    found = Decoded(times, keys, offsets, names, columns, None)
+    found._solid = frozenset(name for name, at in asked.items() if kinds[at] != "v")
+    bounds = header.bounds
+    found.bounds = {name: bounds[at] for name, at in asked.items() if at in bounds}
+    return found
