@@ -320,7 +320,8 @@ class CheckpointStore:
                 self._clean()
         except OSError as error:
             where = self._files.path(self._folder)
-            raise StateError(f"a checkpoint in {where} could not be removed: {error}") from error
+            message = f"a checkpoint in {where} could not be removed: {error}"
+            raise StateError(message, path=where) from error
         return len(late)
 
     def remove(self, name: str) -> None:
@@ -377,7 +378,8 @@ class CheckpointStore:
             names = self._files.names(self._folder)
         except OSError as error:
             where = self._files.path(self._folder)
-            raise StateError(f"checkpoints in {where} cannot be listed: {error}") from error
+            message = f"checkpoints in {where} cannot be listed: {error}"
+            raise StateError(message, path=where) from error
         return [parsed for name in names if (parsed := parse_name(name)) is not None]
 
     def _path(self, name: str) -> str:
