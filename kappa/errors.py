@@ -19,6 +19,7 @@
     ├── ContractViolation               data that breaks what was promised
     ├── SourceError                     reading from outside failed; `retryable` says whether to try again
     ├── SinkError                       writing to the outside failed; `retryable` likewise
+    ├── Stopped                         a bounded run was stopped before its end; it can go on
     ├── MissingExtra                    an optional dependency is not installed
     └── InternalError                   a bug in kappa: please report it
 
@@ -50,6 +51,7 @@ __all__ = [
     "SinkError",
     "SourceError",
     "StateError",
+    "Stopped",
     "UnknownField",
     "UnknownTopic",
 ]
@@ -169,6 +171,10 @@ class SinkError(KappaError):
     def __init__(self, message: str, *, retryable: bool = False, **where: Any) -> None:
         super().__init__(message, **where)
         self.retryable = retryable
+
+
+class Stopped(KappaError):
+    """A bounded run was stopped before its end; started again, it goes on."""
 
 
 class MissingExtra(KappaError, ImportError):

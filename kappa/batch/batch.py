@@ -6,7 +6,8 @@ Invariants:
   column. Lists are shared between batches and never changed once they are in one.
 - The content is columns or rows, each made from the other on demand and kept.
 - What is made from a batch (`compress`, `take`, `slice`, `with_*`, `emitted`) keeps the
-  LSN, rank and hidden columns of the rows it came from. Runs, ranks and columns of a pick
+  LSN, rank and hidden columns of the rows it came from, and goes to the main output
+  unless it is `marked` for another. Runs, ranks and columns of a pick
   are made when they are asked for: a column that nobody reads is never compressed.
 """
 
@@ -349,6 +350,8 @@ class Batch:
     def slice(self, start: int, stop: int) -> Batch:
         """Rows [start, stop)."""
         start, stop, _ = slice(start, stop).indices(self.count)
+        if start == 0 and stop == self.count:
+            return self.marked(output="")
         out = self._picked(lambda values: list(values[start:stop]))
         if self._runs is not LATER:
             out._runs = cut_runs(self._runs, start, max(start, stop))
@@ -370,7 +373,7 @@ class Batch:
         out._origin, out._pick = self, pick
         out._ranks = None if self._ranks is None else LATER
         out._hidden = LATER if self._hidden is LATER or self._hidden else {}
-        out.watermark, out.port, out.output = self.watermark, self.port, self.output
+        out.watermark, out.port = self.watermark, self.port
         return out
 
     # -- new content ---------------------------------------------------------------------
@@ -385,6 +388,17 @@ class Batch:
         out.port = self.port if port is None else port
         out.output = self.output if output is None else output
         out.watermark = self.watermark if watermark is None else watermark
+        return out
+
+    def stamped(self, lsn: int, phase: tuple[Any, ...] | None = None) -> Batch:
+        """A fired batch as part of one LSN; its ranks start with `phase` if that is given."""
+        out = self.marked()
+        out._runs = _whole(lsn, self.count)
+        if phase is None:
+            out._ranks = None
+        else:
+            ranks = self.ranks or [(number,) for number in range(self.count)]
+            out._ranks = [(*phase, *rank) for rank in ranks]
         return out
 
     def with_rows(self, rows: list[Any], times: list[int] | None = None) -> Batch:
@@ -413,7 +427,7 @@ class Batch:
         out = Batch(self.times if times is None else self._fitting(times), None, None, self._runs)
         out._ranks, out._hidden = self._ranks, self._hidden
         out._origin, out._pick = self._origin, self._pick
-        out.watermark, out.port, out.output = self.watermark, self.port, self.output
+        out.watermark, out.port = self.watermark, self.port
         if times is None:
             out._min_time = self._min_time
         return out

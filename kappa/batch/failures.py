@@ -43,6 +43,18 @@ class RowFailure(Exception):
         self.batch = batch
         self.done = done
 
+    @property
+    def lsn(self) -> int | None:
+        """The LSN of the append that the row answers, where it is known."""
+        stamped = self.batch is not None and self.batch.runs and self.index < self.batch.count
+        return self.batch.lsns()[self.index] if stamped and self.batch else None
+
+    @property
+    def row(self) -> Any:
+        """The row itself, or None where the batch is not known."""
+        inside = self.batch is not None and self.index < self.batch.count
+        return self.batch.rows()[self.index] if inside and self.batch else None
+
     def __str__(self) -> str:
         return f"row {self.index}: {describe_error(self.cause)}"
 
