@@ -11,7 +11,7 @@ Prints:
     one more sale: {'de': 17.5, 'fr': 7.0}
 """
 
-from kappa import Log, Pipeline, Tumbling, agg, col
+from kappa import Log, Pipeline, agg, col
 
 SALES = [
     {"country": "de", "cents": 1000, "ts": 1_000},

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-NEW_YORK = "America/New_York"
+ZONE = ZoneInfo("America/New_York")
 ATLANTIC = "America/Puerto_Rico"  # of BQN, PSE, SJU and STT, which airports.csv lacks
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

@@ -20,7 +20,9 @@ from kappa.connect.load import OnError
 @click.argument("topic")
 @click.argument("files", nargs=-1, required=True)
 @log_option
-@click.option("--format", "format_", type=click.Choice(["csv", "tsv", "jsonl"]), help="Of the file.")
+@click.option(
+    "--format", "format_", type=click.Choice(["csv", "tsv", "jsonl"]), help="Of the file."
+)
 @click.option("--time", help="Field that is the event time; else the topic's own rule.")
 @click.option("--time-format", default="auto", show_default=True, help="s, ms, us, ns, iso or %…")
 @click.option("--time-zone", help="Zone of times that name none, as America/New_York.")
@@ -37,7 +39,9 @@ from kappa.connect.load import OnError
     show_default=True,
     help="What to do with a record that cannot be read.",
 )
-@click.option("--batch", default=4096, show_default=True, type=click.IntRange(1), help="Records per append.")
+@click.option(
+    "--batch", default=4096, show_default=True, type=click.IntRange(1), help="Records per append."
+)
 @json_option
 @quiet_option
 def load(directory: Path, topic: str, files: tuple[str, ...], **options: Any) -> None:

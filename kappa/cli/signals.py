@@ -40,8 +40,11 @@ class Stopping:
             raise Interrupted(self.code)
 
 
+ON_STOP = "kappa: stopping at a checkpoint; Ctrl-C again stops at once"
+
+
 @contextmanager
-def stop_on_signals(stop: Callable[[], object]) -> Iterator[Stopping]:
+def stop_on_signals(stop: Callable[[], object], *, message: str = ON_STOP) -> Iterator[Stopping]:
     """Calls `stop` at the first Ctrl-C or SIGTERM and leaves at once at the second."""
     state = Stopping()
 
@@ -51,7 +54,8 @@ def stop_on_signals(stop: Callable[[], object]) -> Iterator[Stopping]:
             # Not sys.exit: that would wait for what the user no longer waits for.
             os._exit(code)
         state.code = code
-        click.echo("\nkappa: stopping at a checkpoint; Ctrl-C again stops at once", err=True)
+        if message:
+            click.echo(message, err=True)
         stop()
 
     before: dict[signal.Signals, Any] = {number: signal.signal(number, handle) for number in CODES}

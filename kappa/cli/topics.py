@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import click
 from kappa.cli.options import json_option, log_option, open_log, position
 from kappa.cli.output import print_fields, print_json, print_table
 from kappa.cli.signals import stop_on_signals
-from kappa.time import SystemClock, format_time
+from kappa.log import Log, Record, Topic
+from kappa.time import format_time
+
+FOLLOW_SECONDS = 0.5
 
 
 @click.group()
@@ -25,11 +30,136 @@ def topic() -> None:
 @click.option("--partitions", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--key", help="Field that is the key.")
 @click.option("--time", help="Field that is the event time, in milliseconds; else append time.")
-@click.option("--codec", type=click.Choice(["none", "zlib", "zstd"]), default="none", show_default=True)
-@click.option("--max-future-skew", help="A record further ahead is a dead letter, as 1h.")
+@click.option(
+    "--codec", type=click.Choice(["none", "zlib", "zstd"]), default="none", show_default=True
+)
+@click.option("--max-future-skew", help="A record further ahead than this is a dead letter: 1h.")
 @click.option("--if-exists", type=click.Choice(["error", "ok"]), default="error", show_default=True)
 def create(directory: Path, name: str, **options: Any) -> None:
     """Create the topic NAME, and the log if there is none."""
+    given = {option: value for option, value in options.items() if value is not None}
     with open_log(directory, create=True) as log:
-        log.create_topic(name, **{k: v for k, v in options.items() if v is not None})
-    click.echo(f"topic {name} is in {directory}")
+        made = log.create_topic(name, **given)
+    plural = "s" if made.partitions != 1 else ""
+    click.echo(f"topic {made.full_name} with {made.partitions} partition{plural} in {directory}")
+
+
+@topic.command("list")
+@log_option
+@json_option
+def list_topics(directory: Path, as_json: bool) -> None:
+    """List the topics, and the versions that bare names stand for."""
+    with open_log(directory) as log:
+        rows = [_summary(log, topic) for topic in sorted(log.topics(), key=lambda t: t.full_name)]
+    if as_json:
+        print_json(rows)
+        return
+    names = ("topic", "promoted", "partitions", "records", "key", "owner")
+    print_table(names, [[row[name] for name in names] for row in rows])
+
+
+@topic.command()
+@click.argument("name")
+@log_option
+@json_option
+def describe(directory: Path, name: str, as_json: bool) -> None:
+    """Show what is known of the topic NAME, partition by partition."""
+    with open_log(directory) as log:
+        found = log.topic(name)
+        facts = _summary(log, found) | _options(found)
+        partitions = [_partition(log, found, number) for number in range(found.partitions)]
+    if as_json:
+        print_json(facts | {"partitions": partitions})
+        return
+    print_fields(facts)
+    click.echo()
+    print_table(list(partitions[0]), [list(row.values()) for row in partitions])
+
+
+@topic.command()
+@click.argument("name")
+@log_option
+@click.option(
+    "-n", "--lines", default=10, show_default=True, help="The last so many records; 0: all."
+)
+@click.option("--partition", type=click.IntRange(0), help="Only this partition.")
+@click.option("--from", "start", help='Start at an offset, "lsn:N" or an ISO 8601 time instead.')
+@click.option("-f", "--follow", is_flag=True, help="Go on as records come, until Ctrl-C.")
+@json_option
+def tail(directory: Path, name: str, follow: bool, as_json: bool, **options: Any) -> None:
+    """Print the last records of the topic NAME."""
+    with open_log(directory) as log:
+        end = log.end_lsn
+        for record in _last(log, name, options):
+            _print(record, as_json)
+        if follow:
+            _follow(log, name, options["partition"], end, as_json)
+
+
+def _last(log: Log, name: str, options: dict[str, Any]) -> Iterator[Record]:
+    start = position(options["start"])
+    records = log.read(name, partition=options["partition"], start=start)
+    if start is not None or options["lines"] == 0:
+        return iter(records)
+    return iter(deque(records, maxlen=options["lines"]))
+
+
+def _follow(log: Log, name: str, partition: int | None, after: int, as_json: bool) -> None:
+    from kappa.log import LSN
+
+    stop = threading.Event()
+    with stop_on_signals(stop.set, message="") as stopping:
+        while not stop.is_set():
+            if not log.wait(after, FOLLOW_SECONDS, stop):
+                continue
+            end = log.end_lsn
+            for record in log.read(name, partition=partition, start=LSN(after + 1)):
+                if record.lsn <= end:
+                    _print(record, as_json)
+            after = end
+    stopping.raise_if_asked()
+
+
+def _print(record: Record, as_json: bool) -> None:
+    facts = {
+        "partition": record.partition,
+        "offset": record.offset,
+        "lsn": record.lsn,
+        "time": format_time(record.time),
+        "key": record.key,
+        "value": record.value,
+    }
+    if as_json:
+        print_json(facts, indent=None)
+    else:
+        click.echo(f"{facts['time']}  {record.partition}:{record.offset}  {record.value}")
+
+
+def _summary(log: Log, topic: Topic) -> dict[str, Any]:
+    ends = [log.end_offset(topic.full_name, number) for number in range(topic.partitions)]
+    promoted = (
+        None if topic.version is None else log.catalog.aliases.get(topic.name) == topic.version
+    )
+    return {
+        "topic": topic.full_name,
+        "promoted": promoted,
+        "partitions": topic.partitions,
+        "records": sum(ends),
+        "key": topic.key,
+        "owner": topic.owner,
+    }
+
+
+def _options(topic: Topic) -> dict[str, Any]:
+    return {
+        "time": topic.time,
+        "codec": topic.codec,
+        "max_future_skew_ms": topic.max_future_skew_ms,
+        "retention_ms": topic.retention_ms,
+        "retention_bytes": topic.retention_bytes,
+        "compact": topic.compact,
+    }
+
+
+def _partition(log: Log, topic: Topic, number: int) -> dict[str, Any]:
+    return {"partition": number, "end offset": log.end_offset(topic.full_name, number)}
