@@ -1,1 +1,80 @@
-"""kappa: one log, one clock, one code path."""
+"""kappa: one log, one clock, one code path.
+
+A durable log feeds graphs of operators with event-time windows, watermarks and
+checkpointed state; a batch job is a replay of the log through the same graph.
+
+>>> from kappa import Log, Pipeline, Tumbling, agg
+>>> log = Log.memory()
+>>> topic = log.create_topic("bids", key="auction", time="ts")
+>>> result = log.append("bids", [{"auction": 1, "price": 250, "ts": 1_700_000_000_000}])
+>>> pipeline = Pipeline("hot-items")
+>>> bids = pipeline.source("bids", out_of_orderness="2s")
+>>> totals = bids.key_by("auction").window(Tumbling("10s")).aggregate(total=agg.sum("price"))
+>>> stream = totals.to("totals")
+>>> pipeline.replay(log).records_out
+1
+>>> log.close()
+"""
+
+from kappa.aggregates import Aggregate, agg
+from kappa.errors import KappaError
+from kappa.expressions import (
+    Expression,
+    asc,
+    col,
+    desc,
+    left,
+    lit,
+    meta,
+    param,
+    right,
+    secret,
+    when,
+)
+from kappa.log import Log, Record
+from kappa.pipeline import Pipeline
+from kappa.runtime.results import Progress, RunResult
+from kappa.state import ListState, MapState, ValueState
+from kappa.streams import KeyedStream, Stream
+from kappa.time import ManualClock
+from kappa.triggers import AtWatermark, Every, OnCount
+from kappa.version import __version__
+from kappa.windows import Calendar, Count, Global, Session, Sliding, Tumbling
+
+__all__ = [
+    "Aggregate",
+    "AtWatermark",
+    "Calendar",
+    "Count",
+    "Every",
+    "Expression",
+    "Global",
+    "KappaError",
+    "KeyedStream",
+    "ListState",
+    "Log",
+    "ManualClock",
+    "MapState",
+    "OnCount",
+    "Pipeline",
+    "Progress",
+    "Record",
+    "RunResult",
+    "Session",
+    "Sliding",
+    "Stream",
+    "Tumbling",
+    "ValueState",
+    "__version__",
+    "agg",
+    "asc",
+    "col",
+    "desc",
+    "left",
+    "lit",
+    "meta",
+    "param",
+    "right",
+    "secret",
+    "when",
+]

@@ -1,0 +1,296 @@
+"""The pipeline: where a graph begins, and what can be done with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, TypeVar, overload
+
+from kappa.errors import ConfigError
+from kappa.log import Log, check_name
+from kappa.plan.params import declared_params, resolve_params
+from kappa.plan import Graph, Plan, SourceSpec, compile_plan, explain, mermaid
+from kappa.runtime.live import LiveRun, Running
+from kappa.runtime.replay import Replay
+from kappa.runtime.results import (
+    KEEP_CHECKPOINTS,
+    READ_RECORDS,
+    OnProgress,
+    RunOptions,
+    RunResult,
+)
+from kappa.streams import Row, Stream
+from kappa.time import (
+    MINUS_INFINITY,
+    PLUS_INFINITY,
+    Duration,
+    Instant,
+    duration_ms,
+    instant_ms,
+)
+
+T = TypeVar("T")
+ON_ERROR = ("stop", "dead_letter")
+
+
+class Pipeline:
+    """A named graph of steps from topics to topics; the same one runs live and replays.
+
+    Args:
+        name: 1 to 200 of A-Z a-z 0-9 . _ -; state and outputs belong to it.
+        on_error: "stop" ends a run at a record that a function fails on, naming it;
+            "dead_letter" sets it aside in the topic `<name>.dead_letters`.
+
+    >>> from kappa import Log, Pipeline, Tumbling, agg
+    >>> pipeline = Pipeline("per-word")
+    >>> words = pipeline.source("words")
+    >>> counts = words.key_by("word").window(Tumbling("10s")).aggregate(n=agg.count())
+    >>> _ = counts.to("counts")
+    >>> with Log.memory() as log:
+    ...     _ = log.create_topic("words", key="word", time="ts")
+    ...     _ = log.append("words", [{"word": "a", "ts": 1_000}, {"word": "a", "ts": 2_000}])
+    ...     result = pipeline.replay(log)
+    ...     [record.value for record in log.read("counts")]
+    [{'word': 'a', 'window_start': 0, 'window_end': 10000, 'n': 2}]
+    """
+
+    def __init__(self, name: str, *, on_error: str = "stop") -> None:
+        check_name(name, what="pipeline")
+        if on_error not in ON_ERROR:
+            raise ConfigError(f"on_error is {on_error!r}: give one of {', '.join(ON_ERROR)}")
+        self.name = name
+        self.on_error = on_error
+        self.graph = Graph(name)
+
+    @overload
+    def source(
+        self,
+        topic: str,
+        *,
+        out_of_orderness: Duration = 0,
+        idle_after: Duration | None = None,
+        max_lag: Duration | None = None,
+    ) -> Stream[Row]: ...
+
+    @overload
+    def source(
+        self,
+        topic: str,
+        *,
+        rows: type[T],
+        out_of_orderness: Duration = 0,
+        idle_after: Duration | None = None,
+        max_lag: Duration | None = None,
+    ) -> Stream[T]: ...
+
+    def source(
+        self,
+        topic: str,
+        *,
+        rows: type[Any] | None = None,
+        out_of_orderness: Duration = 0,
+        idle_after: Duration | None = None,
+        max_lag: Duration | None = None,
+    ) -> Stream[Any]:
+        """The records of a topic as a stream.
+
+        Args:
+            topic: its name; a bare name of a versioned topic follows the promoted version
+                as it stands when a version of this pipeline is created.
+            rows: the type of a row, for typing; a dataclass also makes functions get
+                instances of it.
+            out_of_orderness: how far a record may lie behind the newest one of its
+                partition; the watermark stays this far behind.
+            idle_after: append-time silence after which a partition is left out.
+            max_lag: how far a partition may lie behind the newest before it is left out.
+        """
+        spec = SourceSpec(
+            topic=topic,
+            out_of_orderness=duration_ms(out_of_orderness, name="out_of_orderness", minimum=0),
+            idle_after=_optional(idle_after, "idle_after"),
+            max_lag=_optional(max_lag, "max_lag"),
+            rows=rows,
+        )
+        return Stream(self.graph, self.graph.source(spec))
+
+    def plan(self) -> Plan:
+        """The checked, frozen graph.
+
+        Raises:
+            ConfigError: naming the line that built what is wrong.
+        """
+        return compile_plan(self.graph, dead_letters=self.on_error == "dead_letter")
+
+    def run(
+        self,
+        log: Log,
+        *,
+        version: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        until_idle: bool = False,
+        drain: bool = False,
+        checkpoint_every: Duration | None = "5s",
+        read_records: int = READ_RECORDS,
+        keep_checkpoints: int = KEEP_CHECKPOINTS,
+        stop: threading.Event | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> RunResult:
+        """Runs live, from the last checkpoint or the log's start, until it is stopped.
+
+        Args:
+            log: to read and write.
+            version: of the outputs; the promoted one, or 1, by default.
+            params: values of the pipeline's parameters.
+            until_idle: end when everything in the log is handled.
+            drain: at the end, close all windows and say that they are final; implies
+                `until_idle`.
+            checkpoint_every: time between checkpoints; None for only one at the end.
+            read_records: how many records to take in at once; no result depends on it.
+            keep_checkpoints: how many to keep.
+            stop: set it to stop the run after the unit in hand.
+            on_progress: called after every unit.
+
+        Raises:
+            LogLocked: another run writes this version.
+            IncompatibleState: the version was made by another graph or other code.
+            OperatorError: a function failed on a record.
+        """
+        return self._live(
+            log, version, params, until_idle, drain, stop, on_progress,
+            RunOptions.of(
+                checkpoint_every=checkpoint_every,
+                read_records=read_records,
+                keep_checkpoints=keep_checkpoints,
+            ),
+        ).run()  # fmt: skip
+
+    def start(
+        self,
+        log: Log,
+        *,
+        version: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        checkpoint_every: Duration | None = "5s",
+        read_records: int = READ_RECORDS,
+        keep_checkpoints: int = KEEP_CHECKPOINTS,
+        on_progress: OnProgress | None = None,
+    ) -> Running:
+        """Like `run`, in a thread of its own; returns at once."""
+        return Running(
+            self._live(
+                log, version, params, False, False, None, on_progress,
+                RunOptions.of(
+                    checkpoint_every=checkpoint_every,
+                    read_records=read_records,
+                    keep_checkpoints=keep_checkpoints,
+                ),
+            )
+        )  # fmt: skip
+
+    def _live(
+        self,
+        log: Log,
+        version: int | None,
+        params: Mapping[str, Any] | None,
+        until_idle: bool,
+        drain: bool,
+        stop: threading.Event | None,
+        on_progress: OnProgress | None,
+        options: RunOptions,
+    ) -> LiveRun:
+        plan = self.plan()
+        return LiveRun(
+            log,
+            plan,
+            version=_number(version),
+            params=resolve_params(declared_params(plan), params or {}),
+            options=options,
+            until_idle=until_idle or drain,
+            drain=drain,
+            stop=stop or threading.Event(),
+            on_progress=on_progress,
+        )
+
+    def replay(
+        self,
+        log: Log,
+        *,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        version: int | None = None,
+        workers: int = 1,
+        late: str = "as_live",
+        warmup: Duration | None = None,
+        overwrite: bool = False,
+        params: Mapping[str, Any] | None = None,
+        checkpoint_every: Duration | None = "5s",
+        read_records: int = READ_RECORDS,
+        keep_checkpoints: int = KEEP_CHECKPOINTS,
+        stop: threading.Event | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> RunResult:
+        """Reads the log again, as far as it goes now, into a version; closes all windows.
+
+        Args:
+            log: to read and write.
+            since, until: only rows with since <= event time < until (R8).
+            version: to write; the next free one by default. An unfinished one goes on.
+            workers: 1; one process does the work.
+            late: "as_live" gives the verdicts of the live run; "complete" lets nothing be
+                late.
+            warmup: history to read before `since` where a step rests on all of it; the
+                result then says exact=False.
+            overwrite: make a version that exists anew.
+            params, checkpoint_every, read_records, keep_checkpoints, stop, on_progress: as
+                in `run`.
+
+        Raises:
+            ConfigError: the version exists and is finished, or is something else.
+            Stopped: `stop` was set; started again, the replay goes on.
+        """
+        if workers != 1:
+            raise ConfigError(f"workers is {workers}: this release replays in one process")
+        plan = self.plan()
+        return Replay(
+            log,
+            plan,
+            version=_number(version),
+            since=MINUS_INFINITY if since is None else instant_ms(since, name="since"),
+            until=PLUS_INFINITY if until is None else instant_ms(until, name="until"),
+            late=late,
+            warmup_ms=_optional(warmup, "warmup", minimum=0),
+            overwrite=overwrite,
+            params=resolve_params(declared_params(plan), params or {}),
+            options=RunOptions.of(
+                checkpoint_every=checkpoint_every,
+                read_records=read_records,
+                keep_checkpoints=keep_checkpoints,
+            ),
+            stop=stop or threading.Event(),
+            on_progress=on_progress,
+        ).run()
+
+    def explain(self, *, code: bool = False) -> str:
+        """What each step reads, keeps and for how long.
+
+        Args:
+            code: also show the source that is generated for the steps.
+        """
+        return explain(self.plan(), code=code)
+
+    def mermaid(self) -> str:
+        """The graph as a Mermaid flowchart."""
+        return mermaid(self.plan())
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name!r} of {len(self.graph.nodes)} steps>"
+
+
+def _optional(value: Duration | None, name: str, *, minimum: int = 1) -> int | None:
+    return None if value is None else duration_ms(value, name=name, minimum=minimum)
+
+
+def _number(version: int | None) -> int | None:
+    if version is not None and (type(version) is not int or version < 1):
+        raise ConfigError(f"version is {version!r}: versions are whole numbers from 1")
+    return version

@@ -1,0 +1,148 @@
+"""The graph that streams add to: nodes in the order in which they were built.
+
+A node's inputs are always older nodes, so the order of building is a topological order
+and the graph has no cycle.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kappa.errors import ConfigError
+from kappa.expressions import Selector
+from kappa.operators.contract import Fields, Operator
+
+PACKAGE = str(Path(__file__).resolve().parent.parent)
+MAIN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """A topic as the pipeline reads it.
+
+    Args:
+        topic: its name; a bare name follows the alias when the version is created.
+        out_of_orderness: how far a record may lie behind the newest one, in ms.
+        idle_after: silence in append time after which a partition is left out, in ms.
+        max_lag: how far a partition may lie behind the newest one before it is left
+            out, in ms.
+        rows: the type of a row, or None for plain mappings.
+    """
+
+    topic: str
+    out_of_orderness: int = 0
+    idle_after: int | None = None
+    max_lag: int | None = None
+    rows: type | None = None
+    kind: str = "source"
+
+    def describe(self) -> str:
+        """One line for `explain`."""
+        parts = [f"watermark {self.out_of_orderness} ms behind the newest record"]
+        if self.idle_after is not None:
+            parts.append(f"idle after {self.idle_after} ms")
+        if self.max_lag is not None:
+            parts.append(f"left out when {self.max_lag} ms behind")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSpec:
+    """A topic that the pipeline owns and writes.
+
+    Args:
+        topic: its name without a version.
+        key: what picks the partition; None puts an append into one partition.
+        partitions: number of partitions.
+    """
+
+    topic: str
+    key: Selector | None = None
+    partitions: int = 1
+    kind: str = "to"
+
+    def describe(self) -> str:
+        """One line for `explain`."""
+        by = f", by {self.key}" if self.key is not None else ""
+        return f"one append per LSN, {self.partitions} partition(s){by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One output of a node: the main one, or a side by its name."""
+
+    node: int
+    output: str = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step as it was built.
+
+    Args:
+        index: its place in the graph.
+        part: the description.
+        inputs: the edges it takes in, by port.
+        name: the name that the user gave, or None.
+        site: file and line that built it.
+        key: the key that brings its input together, or None.
+    """
+
+    index: int
+    part: Operator | SourceSpec | SinkSpec
+    inputs: tuple[Edge, ...]
+    name: str | None
+    site: str
+    key: Selector | None = None
+
+
+class Graph:
+    """Grows by `add`; a pipeline holds one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.nodes: list[Node] = []
+
+    def add(
+        self,
+        part: Operator | SourceSpec | SinkSpec,
+        *inputs: Edge,
+        key: Selector | None = None,
+    ) -> Edge:
+        """Adds a step behind `inputs`; returns its main output."""
+        index = len(self.nodes)
+        self.nodes.append(Node(index, part, inputs, None, call_site(), key))
+        return Edge(index)
+
+    def rename(self, edge: Edge, name: str) -> None:
+        """Gives the step behind `edge` a name of the user's."""
+        if not name or len(name) > 200 or "\x00" in name:
+            raise ConfigError(f"step name {name!r}: give 1 to 200 characters")
+        self.nodes[edge.node] = replace(self.nodes[edge.node], name=name)
+
+    def source(self, spec: SourceSpec) -> Edge:
+        """The one source of a topic, made at first use."""
+        for node in self.nodes:
+            if isinstance(node.part, SourceSpec) and node.part.topic == spec.topic:
+                if node.part != spec:
+                    raise ConfigError(
+                        f"topic {spec.topic!r} is a source already, with other options"
+                        f" (at {node.site}); a pipeline reads a topic in one way"
+                    )
+                return Edge(node.index)
+        return self.add(spec)
+
+
+def call_site() -> str:
+    """File and line of the innermost caller outside the package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def fields_of(selector: Selector | None) -> Fields:
+    """The fields that a selector reads; none where there is no selector."""
+    return frozenset() if selector is None else selector.fields

@@ -1,0 +1,255 @@
+"""From a graph to a plan: everything that must not depend on a run, checked and fixed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from kappa.errors import ConfigError
+from kappa.expressions import Expression, Selector
+from kappa.operators.contract import Fields, Operator, both
+from kappa.plan.fingerprint import PYTHON, code_digest, digest, leaves, structure
+from kappa.plan.graph import Edge, Graph, Node, SinkSpec, SourceSpec, fields_of
+
+DEAD_LETTER = "dead_letter"
+NOTHING: frozenset[str] = frozenset()
+STORED_FACTS = frozenset({"topic", "partition", "offset", "append_time"})
+"""Facts about a record that travel beside its fields; its time and LSN always do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A named node of the plan, with what was found out about it.
+
+    Args:
+        index: place in the order of steps; ranks of what it fires carry it.
+        name: the address of its state, unique among stateful steps.
+        part: the description.
+        inputs: edges by port.
+        site: file and line that built it.
+        exchange: the key that brings rows together here, or None.
+        fields: for a source, the fields that anything behind it reads; None for all.
+        meta: for a source, the record's own facts that anything behind it reads.
+        shared: another step reads the same batches.
+        ranked: a union behind it orders rows by rank.
+    """
+
+    index: int
+    name: str
+    part: Operator | SourceSpec | SinkSpec
+    inputs: tuple[Edge, ...]
+    site: str
+    exchange: Selector | None
+    fields: Fields
+    meta: frozenset[str]
+    shared: bool
+    ranked: bool
+
+    @property
+    def stateful(self) -> bool:
+        """Whether the step keeps anything between batches."""
+        return isinstance(self.part, Operator) and self.part.stateful
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The frozen graph that a runtime executes.
+
+    Args:
+        pipeline: its name.
+        steps: in an order in which inputs come first.
+        dead_letters: failing records are set aside instead of stopping the run.
+    """
+
+    pipeline: str
+    steps: tuple[Step, ...]
+    dead_letters: bool
+
+    @property
+    def sources(self) -> tuple[Step, ...]:
+        """Steps that read a topic, in the order that ranks records of one LSN."""
+        return tuple(step for step in self.steps if isinstance(step.part, SourceSpec))
+
+    @property
+    def sinks(self) -> tuple[Step, ...]:
+        """Steps that write a topic."""
+        return tuple(step for step in self.steps if isinstance(step.part, SinkSpec))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the topics it writes, dead letters included."""
+        names = tuple(step.part.topic for step in self.sinks if isinstance(step.part, SinkSpec))
+        return (*names, self.dead_letter_topic) if self.dead_letters else names
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Where records go that a function failed on."""
+        return f"{self.pipeline}.dead_letters"
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the structure: equal for pipelines whose state fits each other."""
+        return digest("\n".join(self.step_texts().values()))
+
+    def step_texts(self) -> dict[str, str]:
+        """The structure of each step by a unique address."""
+        return {
+            f"{step.index}:{step.name}": f"{step.name}|{structure(step.part)}|{step.inputs}"
+            for step in self.steps
+        }
+
+    def state_texts(self) -> dict[str, str]:
+        """The structure of each stateful step by its name."""
+        return {step.name: structure(step.part) for step in self.steps if step.stateful}
+
+    def code(self) -> dict[str, str]:
+        """Digests of the user's functions by step, and the Python that they hold for."""
+        found = {
+            f"{step.index}:{step.name}": text
+            for step in self.steps
+            if (text := code_digest(step.part))
+        }
+        return {"python": PYTHON, **found}
+
+
+def compile_plan(graph: Graph, *, dead_letters: bool = False) -> Plan:
+    """Checks a graph and freezes it.
+
+    Raises:
+        ConfigError: it reads or writes nothing, two stateful steps have one name, or two
+            steps write one topic; the message says where the step was built.
+    """
+    nodes = graph.nodes
+    _check_ends(graph, nodes)
+    names = _names(nodes)
+    _check_unique(nodes, names)
+    wanted = _wanted(nodes, dead_letters)
+    ranked = _ranked(nodes)
+    readers = _readers(nodes)
+    steps = tuple(
+        Step(
+            index=node.index,
+            name=names[node.index],
+            part=node.part,
+            inputs=node.inputs,
+            site=node.site,
+            exchange=node.key,
+            fields=wanted[node.index],
+            meta=_meta(nodes) if isinstance(node.part, SourceSpec) else NOTHING,
+            shared=any(readers[edge] > 1 for edge in node.inputs),
+            ranked=node.index in ranked,
+        )
+        for node in nodes
+    )
+    return Plan(graph.name, steps, dead_letters)
+
+
+def _check_ends(graph: Graph, nodes: list[Node]) -> None:
+    if not any(isinstance(node.part, SourceSpec) for node in nodes):
+        raise ConfigError(f"pipeline {graph.name!r} reads nothing: begin with .source(topic)")
+    if not any(_is_end(node.part) for node in nodes):
+        raise ConfigError(
+            f"pipeline {graph.name!r} writes nothing: end a stream with .to(topic) or .print()"
+        )
+    owners: dict[str, Node] = {}
+    for node in nodes:
+        if isinstance(node.part, SinkSpec):
+            first = owners.setdefault(node.part.topic, node)
+            if first is not node:
+                raise ConfigError(
+                    f"{node.site}: topic {node.part.topic!r} is written at {first.site} already;"
+                    " an output topic has one owner: union the streams first"
+                )
+
+
+def _is_end(part: object) -> bool:
+    return isinstance(part, SinkSpec) or getattr(part, "is_end", False)
+
+
+def _names(nodes: list[Node]) -> list[str]:
+    """The user's names, or kind + key + name of the nearest source or stateful step above."""
+    names: list[str] = []
+    anchors: list[str] = []
+    for node in nodes:
+        upstream = "+".join(dict.fromkeys(anchors[edge.node] for edge in node.inputs))
+        sides = "".join(f".{edge.output}" for edge in node.inputs if edge.output)
+        key = "" if node.key is None else f" by {node.key}"
+        if isinstance(node.part, SourceSpec | SinkSpec):
+            name = f"{node.part.kind} {node.part.topic}"
+        else:
+            name = f"{node.part.kind}{key} of {upstream}{sides}"
+        name = node.name or name
+        names.append(name)
+        anchored = isinstance(node.part, SourceSpec) or node.name is not None
+        anchored = anchored or (isinstance(node.part, Operator) and node.part.stateful)
+        own = node.part.topic if isinstance(node.part, SourceSpec) else name
+        anchors.append(own if anchored else upstream)
+    return names
+
+
+def _check_unique(nodes: list[Node], names: list[str]) -> None:
+    first: dict[str, Node] = {}
+    for node, name in zip(nodes, names, strict=True):
+        if isinstance(node.part, Operator) and node.part.stateful:
+            other = first.setdefault(name, node)
+            if other is not node:
+                raise ConfigError(
+                    f"{node.site}: a step named {name!r} is built at {other.site} already; the name"
+                    ' is the address of its state, so give one of them another: .named("...")'
+                )
+
+
+def _wanted(nodes: list[Node], dead_letters: bool) -> list[Fields]:
+    """Backwards: the output fields of each node that anything behind it reads."""
+    wanted: list[Fields] = [NOTHING for _ in nodes]
+    sided: set[int] = set()
+    for node in reversed(nodes):
+        if isinstance(node.part, SourceSpec):
+            continue
+        if isinstance(node.part, SinkSpec):
+            need: Fields = None
+        elif dead_letters or node.index in sided:
+            need = None
+        else:
+            need = both(node.part.required(wanted[node.index]), fields_of(node.key))
+        for edge in node.inputs:
+            wanted[edge.node] = both(wanted[edge.node], need)
+            if edge.output:
+                sided.add(edge.node)
+    return wanted
+
+
+def _meta(nodes: list[Node]) -> frozenset[str]:
+    """The record's own facts that any step of the pipeline names."""
+    leaves_found = (leaf for node in nodes for leaf in leaves((node.part, node.key)))
+    named = (leaf.metas for leaf in leaves_found if isinstance(leaf, Expression))
+    return STORED_FACTS.intersection(frozenset().union(*named))
+
+
+def _ranked(nodes: list[Node]) -> set[int]:
+    """Nodes whose batches need ranks: all that lie above a union that must merge by rank."""
+    origins: list[tuple[frozenset[int], bool]] = []
+    needed: set[int] = set()
+    for node in nodes:
+        above = [origins[edge.node] for edge in node.inputs]
+        sources = frozenset().union(*(one for one, _ in above)) if above else frozenset({node.index})
+        plain = all(flag for _, flag in above)
+        if isinstance(node.part, Operator) and node.part.stateful:
+            plain = False
+        overlapping = sum(len(one) for one, _ in above) > len(sources)
+        if len(node.inputs) > 1 and (overlapping or not all(flag for _, flag in above)):
+            needed.update(edge.node for edge in node.inputs)
+        origins.append((sources, plain))
+    ranked = set(needed)
+    for node in reversed(nodes):
+        if node.index in ranked:
+            ranked.update(edge.node for edge in node.inputs)
+    return ranked
+
+
+def _readers(nodes: list[Node]) -> dict[Edge, int]:
+    readers: dict[Edge, int] = defaultdict(int)
+    for node in nodes:
+        for edge in node.inputs:
+            readers[edge] += 1
+    return readers

@@ -1,0 +1,282 @@
+"""One opened run of a plan into one version: units in, appends out, checkpoints.
+
+The walk of one record: the journal names its part (`units`), its body is read
+(`reading`), it goes through the steps (`executor`), what it causes is appended under its
+LSN (`delivery`). A checkpoint says "the state after LSN x" and is written only once the
+log is durable through x and through what x caused. After a crash the newest checkpoint is
+restored and the LSNs behind it are handled again: their appends are repeats.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+from typing import Any
+
+from kappa.errors import InternalError, OffsetOutOfRange, OperatorError
+from kappa.log import Entry, Log
+from kappa.plan import Plan, SourceSpec
+from kappa.runtime.checkpoints import CheckpointStore
+from kappa.runtime.delivery import Delivery, Span
+from kappa.runtime.executor import Executor
+from kappa.runtime.reading import read_source
+from kappa.runtime.results import OnProgress, Progress, RunOptions, RunResult
+from kappa.runtime.units import Ceiling, Range, Unit, UnitPlanner
+from kappa.runtime.versions import Version, targets
+from kappa.runtime.watermarks import SourceClock
+from kappa.state import StepState
+from kappa.time import MINUS_INFINITY, Clock
+
+FOLDER = "pipelines"
+
+
+class Job:
+    """Holds everything between `open` and `close` of a run.
+
+    Args:
+        log: where everything is.
+        plan: what to run.
+        version: what to write.
+        options: how.
+        reads: which parts to read; all by default.
+        ceilings: per source, for `late="complete"`.
+        on_progress: called after each unit.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        plan: Plan,
+        version: Version,
+        *,
+        options: RunOptions,
+        reads: Range | None = None,
+        ceilings: Sequence[Ceiling] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self.log = log
+        self.plan = plan
+        self.version = version
+        self.options = options
+        self.on_progress = on_progress
+        self.clock: Clock = log.clock
+        self.notes: list[str] = []
+        self.store = checkpoint_store(log, version, options)
+        self.clocks = [
+            SourceClock(step.part) for step in plan.sources if isinstance(step.part, SourceSpec)
+        ]
+        self.position = 0
+        self.append_time = 0
+        self.records_in = 0
+        self.checkpoints = 0
+        self.broken = False
+        claimed = self._restore()
+        self.delivery = Delivery(
+            log,
+            log.open_producer(version.committer, mode="monotone"),
+            targets(log, plan, version),
+            params=version.params,
+            span=Span(version.since, version.until),
+            claimed=claimed,
+        )
+        self.planner = UnitPlanner(
+            [version.pins[clock.spec.topic] for clock in self.clocks],
+            self.clocks,
+            read_records=options.read_records,
+            ceilings=ceilings,
+            reads=reads,
+        )
+        self.planner.seen = self.position
+        self.began = self.clock.monotonic()
+        self.last_checkpoint = self.began
+        self.dirty = False
+
+    # -- checkpoints ---------------------------------------------------------------------
+
+    def _restore(self) -> Mapping[str, int]:
+        loaded = self.store.load(fits=self._fits)
+        self.notes += self.store.fallbacks
+        states: dict[str, StepState] = {}
+        if loaded is None:
+            self.executor = Executor(self.plan, params=self.version.params)
+            return {}
+        for name, frames in loaded.steps.items():
+            states[name] = StepState(name)
+            states[name].restore(frames)
+        self.executor = Executor(self.plan, states=states, params=self.version.params)
+        extra = loaded.manifest["extra"]
+        self.executor.restore_watermarks(extra["watermarks"])
+        for clock, saved in zip(self.clocks, extra["clocks"], strict=True):
+            clock.restore(saved)
+        self.position = loaded.manifest["lsn"]
+        self.append_time = extra["append_time"]
+        return dict(extra["claimed"])
+
+    def _fits(self, manifest: Mapping[str, Any]) -> str | None:
+        """Why a checkpoint cannot be used, or None if it can."""
+        lsn = manifest["lsn"]
+        if manifest["pipeline"] != self.version.pipeline:
+            return f"it belongs to pipeline {manifest['pipeline']!r}"
+        if manifest["fingerprint"] != self.version.fingerprint:
+            return "it belongs to another graph"
+        if lsn > self.log.end_lsn or manifest["chain_crc"] != self.log.chain_crc(lsn):
+            return f"it rests on LSN {lsn} of a future that the log lost"
+        return None
+
+    def checkpoint(self, name: str | None = None) -> None:
+        """Makes the state after the last LSN handled durable.
+
+        Args:
+            name: keeps it for good under this name; else it is one of the newest few.
+        """
+        if self.broken:
+            raise InternalError("a checkpoint of a run that failed half-way through a unit")
+        self.log.sync()
+        manifest = {
+            "pipeline": self.version.pipeline,
+            "version": self.version.version,
+            "fingerprint": self.version.fingerprint,
+            "code": self.version.code,
+            "params": self.version.params,
+            "lsn": self.position,
+            "chain_crc": self.log.chain_crc(self.position),
+            "log_epoch": self.log.epoch,
+            "extra": {
+                "watermarks": self.executor.watermarks(),
+                "clocks": [clock.snapshot() for clock in self.clocks],
+                "claimed": dict(self.delivery.claimed),
+                "append_time": self.append_time,
+            },
+        }
+        self.store.save(manifest, self.executor.states, name=name)
+        self.checkpoints += 1
+        self.last_checkpoint = self.clock.monotonic()
+        self.dirty = False
+
+    def checkpoint_if_due(self) -> None:
+        """Takes a checkpoint if there is news and the time has come."""
+        every = self.options.checkpoint_every_ms
+        if every is None or not self.dirty:
+            return
+        if (self.clock.monotonic() - self.last_checkpoint) * 1000 >= every:
+            self.checkpoint()
+
+    # -- work ----------------------------------------------------------------------------
+
+    def catch_up(self, *, until_lsn: int | None = None, stop: threading.Event | None = None) -> int:
+        """Handles what the log holds by now; returns the number of LSNs handled.
+
+        Args:
+            until_lsn: the last LSN to handle; to the present end by default.
+            stop: ends the work between two units.
+        """
+        handled = 0
+        end = self.log.end_lsn if until_lsn is None else until_lsn
+        for unit in self.planner.units(self._entries(end)):
+            self._take(unit)
+            handled += len(unit.lsns)
+            if self.on_progress is not None:
+                self.on_progress(self.progress(end))
+            if stop is not None and stop.is_set():
+                break
+            self.checkpoint_if_due()
+        return handled
+
+    def _entries(self, end: int) -> Iterator[Entry]:
+        for entry in self.log.entries(self.planner.seen):
+            if entry.lsn > end:
+                return
+            yield entry
+
+    def _take(self, unit: Unit) -> None:
+        self.broken = True  # until the whole unit is through and delivered
+        sources = {
+            step.index: (self._read(step, index, unit), unit.watermarks[index])
+            for index, step in enumerate(self.plan.sources)
+        }
+        try:
+            outputs = self.executor.run(unit.lsns, unit.append_times, sources)
+        except OperatorError as error:
+            raise self._located(error, unit) from error.__cause__
+        self.delivery.deliver(unit.lsns, unit.append_times, outputs)
+        self.position = unit.lsns[-1]
+        self.append_time = unit.append_times[-1]
+        self.records_in += unit.records
+        self.dirty = True
+        self.broken = False
+
+    def _read(self, step: Any, index: int, unit: Unit) -> list[Any]:
+        parts = unit.parts[index]
+        try:
+            return read_source(self.log, step, index, unit.lsns, unit.append_times, parts)
+        except OffsetOutOfRange:
+            kept = [(at, part) for at, part in parts if self.log.holds(part)]
+            gone = sum(part.count for _, part in parts) - sum(part.count for _, part in kept)
+            unit.records -= gone
+            return read_source(self.log, step, index, unit.lsns, unit.append_times, kept)
+
+    def _located(self, error: OperatorError, unit: Unit) -> OperatorError:
+        """The error with the topic, partition and offset of its record, where they are known."""
+        return error
+
+    def close_windows(self, *, final: bool) -> int:
+        """Fires all that is left; returns the LSN of the append that says so.
+
+        Args:
+            final: the end is claimed for good (drain); else the append is flagged closing,
+                and a run that goes on from here voids it.
+        """
+        self.broken = True
+        outputs = self.executor.close_all(self.position, self.append_time)
+        if final:
+            return self.delivery.claim_end(self.position, self.append_time, outputs)
+        return self.delivery.close(self.position, self.append_time, outputs)
+
+    # -- what it says --------------------------------------------------------------------
+
+    @property
+    def watermark(self) -> int:
+        """The smallest watermark of the sources."""
+        return min((clock.watermark for clock in self.clocks), default=MINUS_INFINITY)
+
+    def progress(self, end_lsn: int) -> Progress:
+        """How far the run is."""
+        return Progress(
+            self.records_in,
+            self.position,
+            end_lsn,
+            self.clock.monotonic() - self.began,
+            self.watermark,
+        )
+
+    def result(self) -> RunResult:
+        """What the run did."""
+        return RunResult(
+            version=self.version.version,
+            records_in=self.records_in,
+            records_out=self.delivery.rows,
+            late=self.executor.total("late"),
+            dead_letters=self.executor.total("dead_letters"),
+            seconds=self.clock.monotonic() - self.began,
+            checkpoints=self.checkpoints,
+            watermark=self.watermark,
+            exact=self.version.exact,
+            lsn=self.position,
+            notes=tuple(self.notes),
+        )
+
+    def explain_watermark(self) -> str:
+        """Which source and partition hold time back, and since when."""
+        holds = sorted((clock.explain() for clock in self.clocks), key=lambda hold: hold.watermark)
+        return "\n".join(map(str, holds))
+
+    def close(self) -> None:
+        """Closes the steps."""
+        self.executor.close()
+
+
+def checkpoint_store(log: Log, version: Version, options: RunOptions) -> CheckpointStore:
+    """The checkpoints of a version, in a folder of the log."""
+    folder = f"{FOLDER}/{version.pipeline}/{version.version}"
+    return CheckpointStore(log.files, folder, keep=options.keep_checkpoints)

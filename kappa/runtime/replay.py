@@ -1,0 +1,201 @@
+"""Replay: a bounded run over the log as it stands, into a version of its own.
+
+The end L is fixed when the replay starts. The checkpoint after L is kept, then every
+window closes in one append flagged closing. A live run of the same version goes on from L
+and first voids that append.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kappa.errors import ConfigError, Stopped
+from kappa.log import Entry, Log
+from kappa.operators.contract import Operator
+from kappa.plan import Plan, Step
+from kappa.runtime import versions
+from kappa.runtime.job import Job, checkpoint_store
+from kappa.runtime.results import OnProgress, RunOptions, RunResult
+from kappa.runtime.tuning import tuned
+from kappa.runtime.units import Ceiling, Range, oldest_times
+from kappa.runtime.versions import REPLAYED, REPLAYING, Version
+from kappa.time import MINUS_INFINITY, PLUS_INFINITY
+
+LATE_MODES = ("as_live", "complete")
+
+
+class Replay:
+    """One replay of a pipeline.
+
+    Args:
+        log: to read from its start.
+        plan: to run.
+        version: to write; the next free one by default.
+        since, until: only rows with since <= event time < until are written (R8).
+        late: "as_live" repeats the live verdicts; "complete" lets nothing be late.
+        warmup_ms: history to read before `since` where a step would need all of it;
+            the rows are then not exact.
+        overwrite: start again in a version that exists.
+        params: values of the pipeline's parameters.
+        options: how to run.
+        stop: set it to stop between two units.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        plan: Plan,
+        *,
+        version: int | None,
+        since: int,
+        until: int,
+        late: str,
+        warmup_ms: int | None,
+        overwrite: bool,
+        params: Mapping[str, Any],
+        options: RunOptions,
+        stop: threading.Event,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        if late not in LATE_MODES:
+            raise ConfigError(f"late is {late!r}: give one of {', '.join(LATE_MODES)}")
+        if since >= until:
+            raise ConfigError("since must lie before until")
+        self.log = log
+        self.plan = plan
+        self.number = versions.next_free(log, plan) if version is None else version
+        self.overwrite = overwrite
+        self.options = options
+        self.stop = stop
+        self.on_progress = on_progress
+        self.margin = margin_before(plan)
+        self.warmup_ms = warmup_ms
+        exact = since == MINUS_INFINITY or self.margin is not None or warmup_ms is None
+        self.wanted = Version(
+            pipeline=plan.pipeline,
+            version=self.number,
+            fingerprint=plan.fingerprint,
+            code=plan.code(),
+            params=dict(params),
+            status=REPLAYING,
+            since=since,
+            until=until,
+            late=late,
+            exact=exact,
+        )
+
+    def run(self) -> RunResult:
+        """Runs to the end that was fixed at the first start.
+
+        Raises:
+            LogLocked: another run writes this version.
+            ConfigError: the version exists and is something else.
+            Stopped: it was stopped; started again, it goes on.
+        """
+        with self.log.lock(f"{self.plan.pipeline}@{self.number}"), tuned():
+            version = self._version()
+            job = Job(
+                self.log,
+                self.plan,
+                version,
+                options=self.options,
+                reads=self._reads(),
+                ceilings=self._ceilings(version),
+                on_progress=self.on_progress,
+            )
+            try:
+                return self._through(job, version)
+            finally:
+                job.close()
+
+    def _through(self, job: Job, version: Version) -> RunResult:
+        job.catch_up(until_lsn=version.end_lsn, stop=self.stop)
+        if self.stop.is_set() and job.planner.seen < version.end_lsn:
+            job.checkpoint()
+            raise Stopped(
+                f"stopped at LSN {job.position} of {version.end_lsn}; start it again to go on"
+            )
+        job.checkpoint()
+        closing = job.close_windows(final=False)
+        version.moved(self.log, status=REPLAYED, closing_lsn=closing)
+        self.log.sync()
+        return job.result()
+
+    def _version(self) -> Version:
+        known = versions.versions_of(self.log, self.plan.pipeline).get(self.number)
+        if known is not None and not self.overwrite:
+            return self._resume(known)
+        if known is not None:
+            self._discard(known)
+        wanted = versions.replace(self.wanted, end_lsn=self.log.end_lsn)
+        return versions.create(self.log, self.plan, wanted)
+
+    def _resume(self, known: Version) -> Version:
+        if known.status != REPLAYING:
+            raise ConfigError(
+                f"{known.name} exists ({known.status}): leave version out for the next free one,"
+                " or give overwrite=True to make it anew"
+            )
+        for what in ("since", "until", "late"):
+            if getattr(known, what) != getattr(self.wanted, what):
+                raise ConfigError(
+                    f"{known.name} is an unfinished replay with another {what}; give the same,"
+                    " or overwrite=True to start again"
+                )
+        versions.check_fits(self.plan, known, self.wanted.params)
+        return known
+
+    def _discard(self, known: Version) -> None:
+        promoted = [
+            name
+            for name in known.outputs
+            if self.log.catalog.aliases.get(name) == known.version
+        ]
+        if promoted and len(versions.versions_of(self.log, known.pipeline)) > 1:
+            raise ConfigError(
+                f"{known.name} is the promoted version: readers of {promoted[0]!r} would see it"
+                " empty; replay into another one and promote that"
+            )
+        for topic in known.outputs.values():
+            self.log.delete_topic(topic)
+        checkpoint_store(self.log, known, self.options).clear()
+
+    def _reads(self) -> Range | None:
+        margin = self.margin if self.margin is not None else self.warmup_ms
+        since, until = self.wanted.since, self.wanted.until
+        if margin is None:
+            return None
+        first = MINUS_INFINITY if since == MINUS_INFINITY else since - margin
+        stop = until if self.margin is not None else PLUS_INFINITY
+        return Range(first, stop)
+
+    def _ceilings(self, version: Version) -> list[Ceiling] | None:
+        if version.late != "complete":
+            return None
+        topics = [version.pins[name] for name in versions.source_names(self.plan)]
+        return [Ceiling(oldest_times(self._range(version), topic)) for topic in topics]
+
+    def _range(self, version: Version) -> Iterator[Entry]:
+        return (entry for entry in self.log.entries(0) if entry.lsn <= version.end_lsn)
+
+
+def margin_before(plan: Plan) -> int | None:
+    """History in ms that rows from `since` on rest on, at most; None for all of it."""
+    margins: list[int | None] = []
+    for step in plan.steps:
+        above = [margins[edge.node] for edge in step.inputs]
+        own = _own_margin(step)
+        known = [margin for margin in above if margin is not None]
+        if own is None or len(known) < len(above):
+            margins.append(None)
+        else:
+            margins.append(own + max(known, default=0))
+    return max((m for m in margins if m is not None), default=0) if None not in margins else None
+
+
+def _own_margin(step: Step) -> int | None:
+    return step.part.margin_before if isinstance(step.part, Operator) else 0
+
+

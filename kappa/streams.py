@@ -1,0 +1,321 @@
+"""What users chain: each method is one line that adds a description to the graph.
+
+A stream is a handle on one output of one step. Nothing runs here; wrong use fails at
+once, with the line that built it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Self, TypeVar, overload
+
+from kappa.aggregates import Aggregate
+from kappa.errors import ConfigError
+from kappa.expressions import Expression, Selector
+from kappa.operators import (
+    AssignTime,
+    Branch,
+    Deduplicate,
+    Filter,
+    FlatMap,
+    Fold,
+    Map,
+    Operator,
+    Print,
+    Process,
+    Reduce,
+    RunningAggregate,
+    Select,
+    StatefulMap,
+    Union,
+    WindowAggregate,
+    WithColumns,
+    Without,
+)
+from kappa.plan.graph import Edge, Graph, SinkSpec
+from kappa.time import Duration, duration_ms
+from kappa.triggers import Trigger
+from kappa.windows import Window
+
+T = TypeVar("T")
+U = TypeVar("U")
+S = TypeVar("S")
+Row = dict[str, Any]
+Key = "str | Expression | Callable[[T], Any]"
+
+
+class Stream(Generic[T]):
+    """Rows of one output of one step.
+
+    Type variable T is what a function on the stream gets: a mapping, unless the source
+    was given `rows=` or a `map` made something else.
+    """
+
+    def __init__(self, graph: Graph, edge: Edge) -> None:
+        self._graph = graph
+        self._edge = edge
+
+    def _next(self, part: Operator, *others: Stream[Any]) -> Edge:
+        for other in others:
+            if other._graph is not self._graph:
+                raise ConfigError(
+                    f"the streams belong to two pipelines, {self._graph.name!r} and"
+                    f" {other._graph.name!r}"
+                )
+        return self._graph.add(part, self._edge, *(other._edge for other in others))
+
+    def named(self, name: str) -> Self:
+        """Names the step behind this stream; the name is the address of its state."""
+        self._graph.rename(self._edge, name)
+        return self
+
+    def map(self, function: Callable[[T], U] | Expression) -> Stream[U]:
+        """One row out for one row in.
+
+        Args:
+            function: gets a row, returns a mapping, a dataclass or a plain value.
+        """
+        return Stream(self._graph, self._next(Map(Selector.of(function))))
+
+    def filter(self, condition: Callable[[T], Any] | Expression) -> Self:
+        """Keeps the rows for which `condition` is true; null counts as false."""
+        return self._same(self._next(Filter(Selector.of(condition))))
+
+    def flat_map(self, function: Callable[[T], Iterable[U]]) -> Stream[U]:
+        """Any number of rows out for one row in, each with the row's event time."""
+        return Stream(self._graph, self._next(FlatMap(Selector.of(function))))
+
+    def select(self, *fields: str, **columns: Expression | Callable[[T], Any]) -> Stream[Row]:
+        """Rows of just these fields, and of new ones computed from the row."""
+        return Stream(self._graph, self._next(Select.of(*fields, **columns)))
+
+    def with_columns(self, **columns: Expression | Callable[[T], Any]) -> Stream[Row]:
+        """The row with fields added or replaced; each is computed from the row before."""
+        return Stream(self._graph, self._next(WithColumns.of(**columns)))
+
+    def without(self, *fields: str) -> Stream[Row]:
+        """The row less these fields."""
+        return Stream(self._graph, self._next(Without(fields)))
+
+    def key_by(self, *keys: Key) -> KeyedStream[T]:
+        """Groups rows: by a field, several fields, an expression or a function.
+
+        Without arguments all rows are one group.
+        """
+        if not keys:
+            selector = Selector.of(())
+        elif len(keys) == 1:
+            selector = Selector.of(keys[0])
+        else:
+            selector = Selector.of(tuple(keys))
+        return KeyedStream(self._graph, self._edge, selector)
+
+    def union(self, *others: Stream[T]) -> Stream[T]:
+        """All rows of this stream and of `others`, in the order of (LSN, rank)."""
+        if not others:
+            raise ConfigError("union needs at least one other stream")
+        return Stream(self._graph, self._next(Union(), *others))
+
+    @overload
+    def split(self, condition: Callable[[T], Any] | Expression) -> tuple[Stream[T], Stream[T]]: ...
+
+    @overload
+    def split(self, **conditions: Callable[[T], Any] | Expression) -> Mapping[str, Stream[T]]: ...
+
+    def split(
+        self,
+        condition: Callable[[T], Any] | Expression | None = None,
+        **conditions: Callable[[T], Any] | Expression,
+    ) -> tuple[Stream[T], Stream[T]] | Mapping[str, Stream[T]]:
+        """Two streams by one condition, or one per name and "rest"; the first match wins."""
+        if (condition is None) == (not conditions):
+            raise ConfigError("split takes one condition, or conditions by name")
+        if condition is not None:
+            node = self._next(Branch.of({"yes": condition})).node
+            return self._side(node, "yes"), self._side(node, "rest")
+        if "rest" in conditions:
+            raise ConfigError('split: "rest" is what no condition takes; name it otherwise')
+        node = self._next(Branch.of(conditions)).node
+        return {name: self._side(node, name) for name in (*conditions, "rest")}
+
+    def _side(self, node: int, name: str) -> Stream[Any]:
+        return Stream(self._graph, Edge(node, name))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the step's side outputs."""
+        part = self._graph.nodes[self._edge.node].part
+        return part.sides if isinstance(part, Operator) else ()
+
+    def side(self, name: str) -> Stream[Row]:
+        """A side output of the step behind this stream, such as "late"."""
+        part = self._graph.nodes[self._edge.node].part
+        open_ended = isinstance(part, Process)
+        if not open_ended and name not in self.outputs:
+            known = ", ".join(self.outputs) or "none"
+            raise ConfigError(f"the step has no side output {name!r}; it has: {known}")
+        return self._side(self._edge.node, name)
+
+    def assign_time(self, time: str | Expression | Callable[[T], Any]) -> Stream[T]:
+        """Gives rows another event time; the watermark stays as it is."""
+        return Stream(self._graph, self._next(AssignTime(Selector.of(time))))
+
+    def then(self, description: Operator, *others: Stream[Any]) -> Stream[Any]:
+        """Any operator, the user's own included."""
+        return Stream(self._graph, self._next(description, *others))
+
+    def to(
+        self, topic: str, *, key: Key | tuple[str, ...] | None = None, partitions: int = 1
+    ) -> Self:
+        """Writes the rows into a topic that this pipeline owns, one append per LSN.
+
+        Args:
+            topic: name without a version.
+            key: what picks the partition; for a keyed stream its key by default.
+            partitions: number of partitions.
+        """
+        if "@" in topic:
+            raise ConfigError(f"topic {topic!r}: give the name without a version; run() adds it")
+        if partitions < 1:
+            raise ConfigError(f"topic {topic!r}: partitions is {partitions}, must be at least 1")
+        selector = self._sink_key() if key is None else Selector.of(key)
+        self._graph.add(SinkSpec(topic, selector, partitions), self._edge)
+        return self
+
+    def _sink_key(self) -> Selector | None:
+        return None
+
+    def print(self, prefix: str = "") -> Self:
+        """Shows every row on standard output as it passes."""
+        return self._same(self._next(Print(prefix)))
+
+    def _same(self, edge: Edge) -> Self:
+        return type(self)(self._graph, edge)
+
+    def __repr__(self) -> str:
+        node = self._graph.nodes[self._edge.node]
+        side = f" side {self._edge.output!r}" if self._edge.output else ""
+        return f"<{type(self).__name__} behind {node.name or node.part.kind}{side}>"
+
+
+class KeyedStream(Stream[T]):
+    """Rows grouped by a key; state of the steps behind it belongs to one key each."""
+
+    def __init__(self, graph: Graph, edge: Edge, key: Selector, *, free_rows: bool = False) -> None:
+        super().__init__(graph, edge)
+        self.key = key
+        self._free_rows = free_rows  # rows of the user's own making need not hold the key
+
+    def _same(self, edge: Edge) -> Self:
+        return type(self)(self._graph, edge, self.key, free_rows=self._free_rows)
+
+    def _sink_key(self) -> Selector | None:
+        return None if self._free_rows or self.key.fields == frozenset() else self.key
+
+    def _keyed(
+        self, part: Operator, key: Selector | None = None, *, free_rows: bool = False
+    ) -> KeyedStream[Any]:
+        edge = self._graph.add(part, self._edge, key=self.key)
+        return KeyedStream(self._graph, edge, key or self.key, free_rows=free_rows)
+
+    def _by_fields(self) -> Selector:
+        """The key of result rows, where it stands in fields."""
+        return Selector.of(self.key.names)
+
+    def window(
+        self,
+        window: Window,
+        *,
+        trigger: Trigger | None = None,
+        panes: str = "accumulating",
+        lateness: Duration = 0,
+    ) -> WindowedStream[T]:
+        """Cuts each group by event time (or by count).
+
+        Args:
+            window: Tumbling, Sliding, Session, Calendar, Count or Global.
+            trigger: when results come; at the watermark by default.
+            panes: "accumulating", "discarding" or "retracting".
+            lateness: how long after its end a window still takes records.
+        """
+        late = duration_ms(lateness, name="lateness", minimum=0)
+        return WindowedStream(self, window, trigger, panes, late)
+
+    def aggregate(
+        self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
+    ) -> KeyedStream[Row]:
+        """Running aggregates: one row out per record in, with the key's values so far."""
+        part = RunningAggregate(self.key, _together(aggregates, named))
+        return self._keyed(part, self._by_fields())
+
+    def reduce(self, function: Callable[[T, T], T]) -> KeyedStream[T]:
+        """Combines each row with the result so far of its key; one row out per row in."""
+        return self._keyed(Reduce(self.key, function), free_rows=True)
+
+    def fold(self, make: Callable[[], S], function: Callable[[S, T], S]) -> KeyedStream[Row]:
+        """Like `reduce`, with a state of another shape; `make()` gives the first."""
+        return self._keyed(Fold(self.key, make, function), self._by_fields())
+
+    def stateful_map(
+        self, make: Callable[[], S], function: Callable[[S, T], tuple[S, U]]
+    ) -> KeyedStream[U]:
+        """`function(state, row)` returns the new state and a row, or None for no row."""
+        return self._keyed(StatefulMap(self.key, make, function), free_rows=True)
+
+    def process(self, function: type) -> KeyedStream[Any]:
+        """A class of the user's with declared state, `on_record` and `on_timer`."""
+        return self._keyed(Process(self.key, function), free_rows=True)
+
+    def deduplicate(
+        self, *, keep: str = "first", within: Duration | None = None
+    ) -> KeyedStream[T]:
+        """One row per key: the first or the last, within a span of event time."""
+        span = None if within is None else duration_ms(within, name="within", minimum=1)
+        return self._keyed(Deduplicate(self.key, keep=keep, within=span))
+
+
+class WindowedStream(Generic[T]):
+    """A keyed stream cut into windows; ends in `aggregate`."""
+
+    def __init__(
+        self,
+        stream: KeyedStream[T],
+        window: Window,
+        trigger: Trigger | None,
+        panes: str,
+        lateness: int,
+    ) -> None:
+        self._stream = stream
+        self._window = window
+        self._trigger = trigger
+        self._panes = panes
+        self._lateness = lateness
+
+    def aggregate(
+        self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
+    ) -> KeyedStream[Row]:
+        """One row per key and window: key, window_start, window_end, the aggregates.
+
+        The row's event time is the window's end - 1.
+        """
+        part = WindowAggregate(
+            self._stream.key,
+            self._window,
+            _together(aggregates, named),
+            trigger=self._trigger,
+            panes=self._panes,
+            lateness=self._lateness,
+        )
+        return self._stream._keyed(part, self._stream._by_fields())
+
+
+def _together(
+    aggregates: Mapping[str, Aggregate] | None, named: Mapping[str, Aggregate]
+) -> dict[str, Aggregate]:
+    every = {**(aggregates or {}), **named}
+    if not every:
+        raise ConfigError("aggregate needs at least one aggregate, such as n=agg.count()")
+    for name, aggregate in every.items():
+        if not isinstance(aggregate, Aggregate):
+            raise ConfigError(f"aggregate {name!r} is {aggregate!r}: use agg.count(), agg.sum(...)")
+    return every
