@@ -46,14 +46,18 @@ class RowFailure(Exception):
     @property
     def lsn(self) -> int | None:
         """The LSN of the append that the row answers, where it is known."""
-        stamped = self.batch is not None and self.batch.runs and self.index < self.batch.count
-        return self.batch.lsns()[self.index] if stamped and self.batch else None
+        found = self._found()
+        return found.lsns()[0] if found is not None and found.runs else None
 
     @property
     def row(self) -> Any:
         """The row itself, or None where the batch is not known."""
+        found = self._found()
+        return None if found is None else found.rows()[0]
+
+    def _found(self) -> Batch | None:
         inside = self.batch is not None and self.index < self.batch.count
-        return self.batch.rows()[self.index] if inside and self.batch else None
+        return self.batch.slice(self.index, self.index + 1) if inside and self.batch else None
 
     def __str__(self) -> str:
         return f"row {self.index}: {describe_error(self.cause)}"

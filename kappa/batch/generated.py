@@ -73,6 +73,24 @@ def row_maker(fields: tuple[str, ...]) -> Callable[..., list[dict[str, Any]]]:
     )
 
 
+@lru_cache(maxsize=512)
+def row_filler(fields: tuple[str, ...]) -> Callable[..., None]:
+    """A function that calls another with one dict, refilled with each row of the columns.
+
+    `fill(function, append, *columns)` hands each result to `append`, so that what is done
+    before an error is kept. Without fields it takes any one column, for its length.
+    """
+    targets = ", ".join(f"row[{field!a}]" for field in fields) or "_"
+    columns = fields or ("_",)
+    source = (
+        f"def fill(function, append, {arguments(columns)}):\n"
+        "    row = {}\n"
+        f"    for {targets} in {'c0' if len(columns) == 1 else f'zip({arguments(columns)})'}:\n"
+        "        append(function(row))\n"
+    )
+    return build(source, "fill")
+
+
 def arguments(columns: Sequence[object]) -> str:
     """The argument list for as many columns: "c0, c1"."""
     return ", ".join(f"c{n}" for n in range(len(columns)))

@@ -51,11 +51,15 @@ class Test(NamedTuple):
 
 
 class Emitted(NamedTuple):
-    """A node as text: null if any of `tests` holds, else `value`, which is of `kind`."""
+    """A node as text: null if any of `tests` holds, else `value`, which is of `kind`.
+
+    `whole` is a shorter text for the two together, if there is one.
+    """
 
     value: str
     tests: tuple[Test, ...]
     kind: type
+    whole: str = ""
 
 
 ALWAYS = Test("True", "False")
@@ -143,7 +147,7 @@ class Emitter:
         kind = self.kinds[index]
         name = f"v{index}"
         if kind is None:
-            return Emitted(name, (Test(f"{name} is None", f"{name} is not None"),), object)
+            return Emitted(name, (Test(f"{name} is None", f"{name} is not None"),), object, name)
         return Emitted(name, (), kind)
 
     def _call(self, node: Call) -> Emitted:
@@ -208,7 +212,8 @@ class Emitter:
         """A value that may be None, computed in its null test."""
         name = self.temporary()
         computed = f"({name} := {text})"
-        return Emitted(name, (Test(f"{computed} is None", f"{computed} is not None"),), kind)
+        tests = (Test(f"{computed} is None", f"{computed} is not None"),)
+        return Emitted(name, tests, kind, text)
 
     # -- truth ---------------------------------------------------------------------------
 
@@ -228,6 +233,8 @@ class Emitter:
             return self.emit(node).value
         found = self.emit(node)
         value = f"not {found.value}" if negate else found.value
+        if found.whole and not negate:
+            return found.whole
         sound = " and ".join(test.sound for test in found.tests)
         return f"({sound} and {value})" if sound else f"({value})"
 
@@ -248,8 +255,8 @@ def either(tests: Sequence[Test]) -> str:
 
 def guarded(emitted: Emitted) -> str:
     """The value, or None where it is null."""
-    if not emitted.tests:
-        return emitted.value
+    if not emitted.tests or emitted.whole:
+        return emitted.whole or emitted.value
     if emitted.tests[0] is ALWAYS:
         return "None"
     return f"(None if {either(emitted.tests)} else {emitted.value})"

@@ -94,6 +94,12 @@ class Expression:
             return node.name
         return node.field if isinstance(node, Column | Side) else None
 
+    @property
+    def bare(self) -> Column | None:
+        """The field that it is, if it is nothing more (it may be named)."""
+        node = self.node.child if isinstance(self.node, Named) else self.node
+        return node if isinstance(node, Column) else None
+
     def replaced(self, names: Mapping[tuple[str, str], str]) -> Expression:
         """The same with every `left(f)` and `right(f)` read from the field `names` gives it."""
         return Expression(resided(self.node, names))

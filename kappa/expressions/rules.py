@@ -60,7 +60,14 @@ def _str(name: str, arguments: int = 0, **more: Any) -> Rule:
     return _method(f"str_{name}", arguments, namespace="str", **more)
 
 
-def _dt(name: str, function: Callable[..., Any], arguments: int = 0, **more: Any) -> list[Rule]:
+def _dt(
+    name: str,
+    function: Callable[..., Any],
+    arguments: int = 0,
+    *,
+    gives: Gives = "any",
+    of_ints: str | None = None,
+) -> list[Rule]:
     """A rule in UTC, and one in a zone that is the last operand."""
     given = [f"{{{n}}}" for n in range(1, arguments + 1)]
     zone = f"{{{arguments + 1}}}"
@@ -69,8 +76,8 @@ def _dt(name: str, function: Callable[..., Any], arguments: int = 0, **more: Any
     shown = f"{{0}}.dt.{name}({', '.join(given)})"
     shown_local = f"{{0}}.dt.{name}({', '.join([*given, f'zone={zone}'])})"
     return [
-        Rule(f"dt_{name}", utc, shown, function=function, **more),
-        Rule(f"dt_{name}_in", local, shown_local, function=function),
+        Rule(f"dt_{name}", utc, shown, gives, function=function, of_ints=of_ints),
+        Rule(f"dt_{name}_in", local, shown_local, gives, function=function),
     ]
 
 
@@ -100,7 +107,7 @@ _RULES = [
     _str("lower", template="({0}).lower()"),
     _str("upper", template="({0}).upper()"),
     _str("strip", template="({0}).strip()"),
-    _str("length", template="len({0})"),
+    _str("length", template="len({0})", gives="int"),
     _str("contains", 1, template="({1} in {0})", gives="bool"),
     _str("starts_with", 1, template="({0}).startswith({1})", gives="bool"),
     _str("ends_with", 1, template="({0}).endswith({1})", gives="bool"),
@@ -111,13 +118,13 @@ _RULES = [
     _str("concat", 1, function=words.concat),
     _str("extract", 2, function=words.extract, nullable=True),
     _str("matches", 1, function=words.matches, gives="bool"),
-    *_dt("year", clockwork.year),
-    *_dt("month", clockwork.month),
-    *_dt("day", clockwork.day),
-    *_dt("hour", clockwork.hour, of_ints="({0} // 3600000 % 24)"),
-    *_dt("minute", clockwork.minute, of_ints="({0} // 60000 % 60)"),
-    *_dt("second", clockwork.second, of_ints="({0} // 1000 % 60)"),
-    *_dt("weekday", clockwork.weekday, of_ints="(({0} // 86400000 + 3) % 7)"),
+    *_dt("year", clockwork.year, gives="int"),
+    *_dt("month", clockwork.month, gives="int"),
+    *_dt("day", clockwork.day, gives="int"),
+    *_dt("hour", clockwork.hour, gives="int", of_ints="({0} // 3600000 % 24)"),
+    *_dt("minute", clockwork.minute, gives="int", of_ints="({0} // 60000 % 60)"),
+    *_dt("second", clockwork.second, gives="int", of_ints="({0} // 1000 % 60)"),
+    *_dt("weekday", clockwork.weekday, gives="int", of_ints="(({0} // 86400000 + 3) % 7)"),
     *_dt("date", clockwork.date_of),
     *_dt("format", clockwork.text_of, 1),
     *_dt("truncate", clockwork.truncate, 1, of_ints="({0} // {1} * {1})"),

@@ -14,13 +14,15 @@ from kappa.batch import Batch
 from kappa.errors import ConfigError
 from kappa.expressions.bound import (
     BoundExpression,
+    BoundField,
+    BoundFunction,
+    BoundTuple,
     Computed,
-    bound_expression,
-    bound_function,
 )
 from kappa.expressions.expression import Expression
 from kappa.expressions.functions import When, col
 from kappa.expressions.nodes import Param
+from kappa.expressions.reads import reads_of
 
 KEY = "key"
 
@@ -73,7 +75,7 @@ class Selector:
             parts = tuple(cls.of(part) for part in what)
             return cls(parts, name, _together(parts))
         if callable(what):
-            return cls(what, name, None)
+            return cls(what, name, reads_of(what))
         raise ConfigError(
             f"{what!r} ({type(what).__name__}): give the name of a field, an expression such as"
             ' col("price") * 2, or a function of the row'
@@ -100,7 +102,10 @@ class Selector:
 
     @property
     def fields(self) -> frozenset[str] | None:
-        """The fields of the row that it reads; None for all."""
+        """The fields of the row that it reads; None for all.
+
+        Of a function they are known where it only ever reads `row["name"]`.
+        """
         return self._reads
 
     @property
@@ -171,10 +176,13 @@ class Selector:
         [10, None]
         """
         if isinstance(self.source, Expression):
-            return bound_expression(self.source.node, params or {}, mask=mask)
+            bare = self.source.bare
+            if bare is not None:
+                return BoundField(bare)
+            return BoundExpression(self.source.node, params or {}, mask=mask)
         if isinstance(self.source, tuple):
-            return _bound_tuple([part.bind(params, fresh=fresh) for part in self.source])
-        return bound_function(self.source, fresh=fresh)
+            return BoundTuple([part.bind(params) for part in self.source])
+        return BoundFunction(self.source, self._reads, fresh=fresh)
 
     def solid(self, batch: Batch) -> bool:
         """Whether its values in this batch are exactly int throughout, or exactly float.
@@ -185,7 +193,7 @@ class Selector:
             return False
         if any(name not in batch.solid for name in self.source.fields):
             return False
-        return BoundExpression(self.source.node, {}).kind(batch) in (int, float)
+        return self.bind().kind(batch) in (int, float)
 
 
 def _together(parts: tuple[Selector, ...]) -> frozenset[str] | None:
@@ -200,9 +208,3 @@ def _together(parts: tuple[Selector, ...]) -> frozenset[str] | None:
     if len(set(names)) < len(names):
         raise ConfigError(f"two of several have the same name: {', '.join(names)}")
     return reads
-
-
-def _bound_tuple(parts: list[Computed]) -> Computed:
-    if not parts:
-        return lambda batch: [()] * batch.count
-    return lambda batch: list(zip(*[part(batch) for part in parts]))
