@@ -9,18 +9,18 @@ bytes, date, datetime, timedelta, UUID and tuples of these; between kinds by tag
     tag    key          then
     01     None
     20     -inf
-    21     int < -2^64  u16 length ^ ffff, bytes of the complement
-    22-29  int < 0      8 .. 1 bytes of the complement
+    21     <= -2^64     u16 length ^ ffff, then as below
+    22-29  int < 0      the int + 256^n - 1 in n = 8 .. 1 bytes
     2a     0
     2b-32  int > 0      1 .. 8 bytes
-    33     int >= 2^64  u16 length, bytes
+    33     >= 2^64      u16 length, bytes
     34     +inf
     40     str          UTF-8 with 00 as 00 ff, then 00
     41     bytes        likewise
     50     date         u32 ordinal
     51     datetime     u64 microseconds since year 1, UTC
     52     time         u64 microseconds of the day
-    53     timedelta    u64 microseconds + 2^63
+    53     timedelta    u32 days + 10^9, u40 microseconds
     54     UUID         16 bytes
     60     tuple        its elements, then 00
     61     frozenset    its members' bytes in order, then 00
@@ -56,8 +56,10 @@ __all__ = [
 
 KEY_GROUPS = 128
 MAX_KEY_BYTES = 1 << 16
-"""The longest encoded key, and the longest number or exponent that is expanded for one."""
+"""The longest encoded key."""
 
+MAX_DIGITS = 4096
+"""Digits and exponent of a decimal key together; the finest float takes 1825."""
 _ABOVE = [bytes([0x2A + size]) for size in range(9)]
 _BELOW = [bytes([0x2A - size]) for size in range(9)]
 _MICROSECOND = timedelta(microseconds=1)
@@ -171,7 +173,7 @@ def _encode_int(key: int) -> bytes:
 
 def _check_size(size: int) -> None:
     if size >= MAX_KEY_BYTES:
-        raise RecordRefused(f"a number of {size} digits or bytes is too long for a key")
+        raise RecordRefused(f"an int of {size} bytes is too long for a key: under {MAX_KEY_BYTES}")
 
 
 def _encode_float(key: float) -> bytes:
@@ -187,16 +189,21 @@ def _encode_decimal(key: Decimal) -> bytes:
         return b"\x34" if key > 0 else b"\x20"
     sign, digits, exponent = key.as_tuple()
     assert isinstance(exponent, int)
-    _check_size(len(digits) + abs(exponent))
-    unit = 10 ** max(0, -exponent)
-    number = int("".join(map(str, digits))) * 10 ** max(0, exponent)
-    floor, rest = divmod(-number if sign else number, unit)
+    if len(digits) + abs(exponent) > MAX_DIGITS:
+        raise RecordRefused(f"a key of more than {MAX_DIGITS} decimal digits is too long")
+    whole = int(key)  # towards zero
+    # By digits, not through text: int and str refuse each other beyond some length.
+    rest = [0] * (-exponent - len(digits)) + list(digits[exponent:]) if exponent < 0 else []
+    while rest and not rest[-1]:
+        rest.pop()
     if not rest:
-        return _encode_int(floor)
-    text = str(rest).zfill(-exponent).rstrip("0")
-    text += "0" * (len(text) % 2)
-    pairs = bytes(int(text[at : at + 2]) + 1 for at in range(0, len(text), 2))
-    return _encode_int(floor) + b"\xff" + pairs + b"\0"
+        return _encode_int(whole)
+    if sign:  # the floor is one less, and the rest what is missing to zero
+        rest = [*(9 - digit for digit in rest[:-1]), 10 - rest[-1]]
+    if len(rest) % 2:
+        rest.append(0)
+    pairs = bytes(10 * high + low + 1 for high, low in zip(rest[::2], rest[1::2], strict=True))
+    return _encode_int(whole - sign) + b"\xff" + pairs + b"\0"
 
 
 def _encode_str(key: str) -> bytes:
@@ -234,7 +241,8 @@ def _encode_time(key: time) -> bytes:
 
 
 def _encode_timedelta(key: timedelta) -> bytes:
-    return b"\x53" + (key // _MICROSECOND + (1 << 63)).to_bytes(8)
+    micros = key.seconds * 1_000_000 + key.microseconds
+    return b"\x53" + (key.days + 10**9).to_bytes(4) + micros.to_bytes(5)
 
 
 def _encode_tuple(key: tuple[object, ...]) -> bytes:
@@ -256,8 +264,8 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     Decimal: _encode_decimal,
     str: _encode_str,
     bytes: _encode_bytes,
-    date: lambda key: b"\x50" + key.toordinal().to_bytes(4),
     datetime: _encode_datetime,
+    date: lambda key: b"\x50" + key.toordinal().to_bytes(4),
     time: _encode_time,
     timedelta: _encode_timedelta,
     UUID: lambda key: b"\x54" + key.bytes,
@@ -267,7 +275,10 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
 
 
 def _show(key: object) -> str:
-    text = repr(key)
+    try:
+        text = repr(key)
+    except ValueError:  # an int of more digits than Python prints
+        return "(too long to print)"
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -32,7 +32,7 @@ import dataclasses
 from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
 from struct import Struct
 from typing import Any, TypeVar
@@ -47,7 +47,7 @@ __all__ = ["MAX_DEPTH", "MAX_INT_BYTES", "MAX_ITEMS", "check", "decode", "encode
 
 MAX_DEPTH = 32
 """Containers within containers; also bounds the C stack that reading back can take."""
-MAX_ITEMS = 1 << 26
+MAX_ITEMS = 1 << 24
 """Members on one level of nesting of what is encoded at once."""
 MAX_INT_BYTES = 1 << 16
 """Bytes of one big int: turning it into text would be quadratic."""
@@ -192,7 +192,8 @@ def check(values: Collection[object]) -> None:
         inner = types - LEAVES
         if not inner:
             return
-        values = list(chain.from_iterable(_members(kind, values) for kind in inner))
+        members = chain.from_iterable(_members(kind, values) for kind in inner)
+        values = list(islice(members, MAX_ITEMS + 1))
         if len(values) > MAX_ITEMS:
             raise RecordRefused(f"a value has more than {MAX_ITEMS} members on one level")
     raise RecordRefused(f"a value is nested deeper than {MAX_DEPTH} levels, or contains itself")
