@@ -152,7 +152,9 @@ def mend_by_replay(history: History) -> dict[str, int]:
         result = mended.replay(history.log, version=2)
     say(f"   {result.records_in:,} records in, {result.records_out:,} rows out")
     with step("compare version 1 and version 2"):
-        differences = {name: history.log.diff(f"{name}@1", f"{name}@2").changed for name in OUTPUTS}
+        differences = {
+            name: len(history.log.diff(f"{name}@1", f"{name}@2").altered) for name in OUTPUTS
+        }
     for name, count in differences.items():
         say(f"   {name}: {count:,} rows differ" if count else f"   {name}: no difference")
     history.log.promote("delays_per_hour@2")

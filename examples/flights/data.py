@@ -23,7 +23,7 @@ import csv
 import importlib.util
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
@@ -52,13 +52,17 @@ class Slot:
     arrivals: list[Row] = field(default_factory=list)
 
 
-def slots() -> list[Slot]:
-    """The year as it happened, one slot per half-hour in which something did."""
+def slots(flights: Iterable[dict[str, str]] | None = None) -> list[Slot]:
+    """The year as it happened, one slot per half-hour in which something did.
+
+    Args:
+        flights: rows of the table of that name; all of them by default.
+    """
     zones = airport_zones()
     events: list[tuple[int, str, Row]] = []
-    for flight in table("flights"):
-        departure, arrival = _departure(flight), None
-        events.append((*departure,))
+    for flight in table("flights") if flights is None else flights:
+        departure = _departure(flight)
+        events.append(departure)
         arrival = _arrival(flight, departure, zones)
         if arrival is not None:
             events.append(arrival)
@@ -159,8 +163,11 @@ def next_at(zone: str, after_ms: int, hhmm: int) -> int:
     1357057800000
     """
     day = _local_day(zone, after_ms // HOUR_MS)
-    instant = _wall(zone, day, hhmm)
-    return instant if instant > after_ms else _wall(zone, day + 1, hhmm)
+    hour, minute = divmod(hhmm % 2400, 100)  # 2400 is midnight, of the day that begins
+    instant = _full_hour(zone, day, hour) + minute * MINUTE_MS
+    if instant > after_ms:
+        return instant
+    return _full_hour(zone, day + 1, hour) + minute * MINUTE_MS
 
 
 @cache
@@ -169,10 +176,9 @@ def _local_day(zone: str, hour: int) -> int:
 
 
 @cache
-def _wall(zone: str, day: int, hhmm: int) -> int:
-    hour, minute = divmod(hhmm % 2400, 100)  # 2400 is midnight, of the day that begins
+def _full_hour(zone: str, day: int, hour: int) -> int:
     on = date.fromordinal(day)
-    local = datetime(on.year, on.month, on.day, hour, minute, tzinfo=ZoneInfo(zone))
+    local = datetime(on.year, on.month, on.day, hour, tzinfo=ZoneInfo(zone))
     return int(local.timestamp()) * 1000
 
 

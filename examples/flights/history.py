@@ -11,9 +11,20 @@ from pathlib import Path
 
 from examples.flights.data import Slot, planes, weather
 from kappa import Log
-from kappa.time import ManualClock
+from kappa.time import SystemClock
 
 OUTPUTS = ("delays_per_hour", "delays_per_day", "rotations", "too_late")
+
+
+class HistoryClock(SystemClock):
+    """A clock whose wall time is set by hand; waiting and time-outs are those of the machine."""
+
+    def __init__(self) -> None:
+        self.time_ms = 0
+
+    def now_ms(self) -> int:
+        """The time it was set to."""
+        return self.time_ms
 
 
 class History:
@@ -24,13 +35,13 @@ class History:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._clock = ManualClock()
+        self._clock = HistoryClock()
         self.directory = directory
         self.log = Log(directory, clock=self._clock)
 
     def create(self, began: int) -> None:
         """Makes the topics, at the instant `began`, and loads what is known beforehand."""
-        self._set(began)
+        self._clock.time_ms = began
         for name in ("departures", "arrivals"):
             self.log.create_topic(name, partitions=3, key="origin", time="scheduled")
         self.log.create_topic("planes", key="tail")
@@ -41,14 +52,11 @@ class History:
     def load(self, slots: Sequence[Slot], *, seen: Callable[[int], None] | None = None) -> None:
         """Appends slots, departures and arrivals of one in one append."""
         for number, slot in enumerate(slots, 1):
-            self._set(slot.end)
+            self._clock.time_ms = slot.end
             reports = {"departures": slot.departures, "arrivals": slot.arrivals}
             self.log.append_many({topic: rows for topic, rows in reports.items() if rows})
             if seen is not None:
                 seen(number)
-
-    def _set(self, time_ms: int) -> None:
-        self._clock.advance(time_ms - self._clock.now_ms())
 
     def close(self) -> None:
         """Closes the log."""

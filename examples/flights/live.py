@@ -2,8 +2,8 @@
 
     python -m examples.flights.live DIRECTORY
 
-Runs version 1 until it is told to stop. Its clock stands still: the log stamps nothing
-earlier than its last append, so what the run appends stays in the year 2013.
+Runs version 1 until it is told to stop. The wall time of its clock stays at zero: the
+log stamps nothing earlier than its last append, so all of it stays in the year 2013.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import signal
 import sys
 from types import FrameType
 
+from examples.flights.history import HistoryClock
 from examples.flights.pipeline import wrong
 from kappa import Log
-from kappa.time import ManualClock
 
 
 def main(directory: str) -> None:
     """Runs until SIGTERM, then stops at a checkpoint."""
-    with Log(directory, clock=ManualClock()) as log:
+    with Log(directory, clock=HistoryClock()) as log:
         running = wrong.start(log, checkpoint_every="2s")
 
         def stop(number: int, frame: FrameType | None) -> None:

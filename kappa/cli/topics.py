@@ -13,7 +13,7 @@ import click
 from kappa.cli.options import json_option, log_option, open_log, position
 from kappa.cli.output import print_fields, print_json, print_table
 from kappa.cli.signals import stop_on_signals
-from kappa.log import Log, Record, Topic
+from kappa.log import LSN, Log, Record, Topic
 from kappa.time import format_time
 
 FOLLOW_SECONDS = 0.5
@@ -50,7 +50,7 @@ def create(directory: Path, name: str, **options: Any) -> None:
 def list_topics(directory: Path, as_json: bool) -> None:
     """List the topics, and the versions that bare names stand for."""
     with open_log(directory) as log:
-        rows = [_summary(log, topic) for topic in sorted(log.topics(), key=lambda t: t.full_name)]
+        rows = [_summary(log, found) for found in log.topics()]
     if as_json:
         print_json(rows)
         return
@@ -105,8 +105,6 @@ def _last(log: Log, name: str, options: dict[str, Any]) -> Iterator[Record]:
 
 
 def _follow(log: Log, name: str, partition: int | None, after: int, as_json: bool) -> None:
-    from kappa.log import LSN
-
     stop = threading.Event()
     with stop_on_signals(stop.set, message="") as stopping:
         while not stop.is_set():
@@ -136,7 +134,10 @@ def _print(record: Record, as_json: bool) -> None:
 
 
 def _summary(log: Log, topic: Topic) -> dict[str, Any]:
-    ends = [log.end_offset(topic.full_name, number) for number in range(topic.partitions)]
+    records = sum(
+        log.end_offset(topic.full_name, number) - log.start_offset(topic.full_name, number)
+        for number in range(topic.partitions)
+    )
     promoted = (
         None if topic.version is None else log.catalog.aliases.get(topic.name) == topic.version
     )
@@ -144,7 +145,7 @@ def _summary(log: Log, topic: Topic) -> dict[str, Any]:
         "topic": topic.full_name,
         "promoted": promoted,
         "partitions": topic.partitions,
-        "records": sum(ends),
+        "records": records,
         "key": topic.key,
         "owner": topic.owner,
     }
@@ -162,4 +163,8 @@ def _options(topic: Topic) -> dict[str, Any]:
 
 
 def _partition(log: Log, topic: Topic, number: int) -> dict[str, Any]:
-    return {"partition": number, "end offset": log.end_offset(topic.full_name, number)}
+    return {
+        "partition": number,
+        "first offset": log.start_offset(topic.full_name, number),
+        "end offset": log.end_offset(topic.full_name, number),
+    }

@@ -110,7 +110,7 @@ def load(
         topic: an existing topic of it.
         source: a path, "-" for standard input, or open `Lines`.
         reading: format and cell types; the format follows from the name if not given.
-        time: the field that is the event time; else the topic's own rule.
+        time: the field that is the event time; else the topic's own field, if it has one.
         key: the field that is the key; else the topic's own.
         id: what the source is known by. Needed for a stream, which has no name.
         on_error: what to do with a record that cannot be read.
@@ -139,6 +139,8 @@ def load(
     started = clock.monotonic()
     reading = reading or Reading()
     name = id or source_id(source, reading)
+    if time is None and (own := log.topic(topic).time) is not None:
+        time = TimeField(own)  # so that a record without one is named by its line
     lines = source if isinstance(source, Lines) else Lines.open(source)
     try:
         feed = _Feed(lines, reading.records(lines), time, key, progress)
