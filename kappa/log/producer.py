@@ -1,0 +1,195 @@
+"""Producers: appending in batches, each record once (R3)."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Literal, Protocol
+
+from kappa.errors import ConfigError, SequenceError
+from kappa.log.catalog import Topic
+from kappa.log.rows import Limits, encode_rows
+from kappa.log.staging import AppendResult, Draft
+from kappa.log.store import Store
+from kappa.time import Instant, instant_ms
+
+__all__ = ["Mode", "Producer"]
+
+Mode = Literal["monotone", "dense"]
+
+
+class Handle(Protocol):
+    """An opened producer's number and epoch."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+
+
+class Producer:
+    """Appends records to one topic in batches.
+
+    With an id it is idempotent: its appends carry sequences, the log remembers the last,
+    and a record sent again changes nothing. Opening the same id again fences this one.
+    A loader takes the position in its source as `sequence`, asks `last_sequence` and
+    starts behind it; without sequences of its own the producer counts on. Of sequences at
+    or below the last, `send` drops the record and counts it in `repeated`.
+
+    Not for several threads at once. Leaving a `with` block flushes, unless by an error.
+
+    Args:
+        store: the log's.
+        topic: where to.
+        handle: the opened producer; None is one without an id.
+        batch: records per append.
+        limits: sizes that are refused.
+
+    >>> from kappa.log import Log
+    >>> log = Log.memory()
+    >>> _ = log.create_topic("bids")
+    >>> with log.producer("bids", id="loader") as producer:
+    ...     for line, text in enumerate(["a", "b"]):
+    ...         producer.send(text, sequence=line)
+    >>> log.producer("bids", id="loader").last_sequence
+    1
+    """
+
+    def __init__(
+        self, store: Store, topic: Topic, handle: Handle | None, *, batch: int, limits: Limits
+    ) -> None:
+        if type(batch) is not int or batch < 1:
+            raise ConfigError(f"batch is {batch!r}: give a whole number from 1 on")
+        self.topic = topic
+        self.repeated = 0
+        self._store = store
+        self._handle = handle
+        self._batch = batch
+        self._limits = limits
+        self._values: list[Any] = []
+        self._keys: list[Any] = []
+        self._times: list[Instant | None] = []
+        self._sequences: list[int] = []
+        self._last = self.last_sequence
+        self._dense = False
+        if handle is not None:
+            self._dense = store.ledger.catalog.producers[handle.id].mode == "dense"
+
+    @property
+    def last_sequence(self) -> int | None:
+        """The last sequence in the log; None before the first append, or without an id."""
+        if self._handle is None:
+            return None
+        self._store.refresh()
+        return self._store.ledger.catalog.producers[self._handle.id].last
+
+    def send(
+        self,
+        value: Any,
+        *,
+        key: Any = None,
+        time: Instant | None = None,
+        sequence: int | None = None,
+    ) -> None:
+        """Adds a record to the batch, and appends the batch when it is full.
+
+        Args:
+            value: the record.
+            key, time: where the topic has no field for them, or to override it.
+            sequence: its position in the source, above the one before; for a producer
+                with an id.
+
+        Raises:
+            SequenceError: the sequence does not follow the one before.
+            ProducerFenced: the id was opened again.
+        """
+        if self._handle is not None:
+            sequence = self._next_sequence(sequence)
+            if sequence is None:
+                self.repeated += 1
+                return
+            self._sequences.append(sequence)
+        elif sequence is not None:
+            raise ConfigError("a sequence needs a producer with an id")
+        self._values.append(value)
+        self._keys.append(key)
+        self._times.append(time)
+        if len(self._values) >= self._batch:
+            self.flush()
+
+    def _next_sequence(self, sequence: int | None) -> int | None:
+        """The record's sequence; None if it was appended before."""
+        before = self._sequences[-1] if self._sequences else self._last
+        if sequence is None:
+            return 0 if before is None else before + 1
+        if type(sequence) is not int:
+            raise ConfigError(f"sequence is {sequence!r}: give an int")
+        if self._last is not None and sequence <= self._last:
+            return None
+        if before is not None and (sequence <= before or (self._dense and sequence != before + 1)):
+            raise SequenceError(f"sequence {sequence} does not follow {before}")
+        return sequence
+
+    def flush(self) -> AppendResult | None:
+        """Appends what is waiting; None if nothing is.
+
+        After an error the batch is kept: flushing again is safe, a repeat changes nothing.
+        """
+        if not self._values:
+            return None
+        store = self._store
+        store.check()
+        now = max(store.clock.now_ms(), store.ledger.append_time)
+        encoded = encode_rows(
+            self.topic,
+            self._values,
+            key=self._given(self._keys, "key", self.topic.key),
+            time=self._given(self._times, "time", self.topic.time, now),
+            now=now,
+            limits=self._limits,
+        )
+        first, last = (self._sequences[0], self._sequences[-1]) if self._sequences else (None, None)
+        # Content is not compared: times may be the clock's, and a repeat is one by its number.
+        draft = Draft(encoded.bodies, (), *self._name(), first, last, checked=False)
+        result = store.commit((draft,))[0]
+        self._values, self._keys, self._times, self._sequences = [], [], [], []
+        self._last = last
+        if encoded.dead_letters:
+            result = result._replace(dead_letters=encoded.dead_letters)
+        return result
+
+    def _given(self, given: list[Any], what: str, field: object, default: Any = None) -> Any:
+        """The given keys or times, None if the topic's field holds them all."""
+        missing = given.count(None)
+        if missing == len(given):
+            return None
+        if missing and field is not None:
+            raise ConfigError(f"send {what}= with all records of {self.topic.full_name}, or none")
+        return [default if value is None else value for value in given]
+
+    def _name(self) -> tuple[int | None, int]:
+        handle = self._handle
+        return (None, 0) if handle is None else (handle.index, handle.epoch)
+
+    def heartbeat(self, until: Instant) -> AppendResult:
+        """Flushes, then claims that no record will follow at or before `until`."""
+        self.flush()
+        claim = (self.topic.id, instant_ms(until, name="until"))
+        return self._store.commit((Draft((), (claim,), *self._name()),))[0]
+
+    def close(self) -> None:
+        """Flushes."""
+        self.flush()
+
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()

@@ -1,0 +1,388 @@
+"""Opening a log: what is there, what a crash left, and what must be refused.
+
+The rule (R2): opening yields a prefix of the appends that holds everything acknowledged.
+The journal says up to which LSN it had been synced. At or below that, damage is an error
+and nothing is cut. Above it the first record that is not whole, or whose bodies are not,
+ends the log: what lies behind is copied to `aside/`, cut off, and reported, and the log's
+epoch rises, so that a checkpoint of the future that was lost is refused.
+
+Only who holds the log alone may do this; whoever opens a log that others have open reads
+on from where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kappa.errors import CorruptBatch, LogError
+from kappa.log.damage import later_records
+from kappa.log.files import Files, write_whole
+from kappa.log.heads import Head, segment_name, topic_folder
+from kappa.log.history import journal_files
+from kappa.log.journal import (
+    FORMAT,
+    Entry,
+    Scan,
+    control_entry,
+    control_frame,
+    head_frame,
+    journal_name,
+    read_head,
+)
+from kappa.log.ledger import Dirty, Ledger
+from kappa.log.segments import Segments
+
+__all__ = ["Opened", "RecoveryReport", "create", "finish_creation", "load", "recover"]
+
+FORMAT_FILE = "format"
+FORMAT_TEXT = f"kappa log format {FORMAT}\n"
+FOLDERS = ("journal", "topics", "locks")
+OWN_NAMES = {*FOLDERS, "aside", "pipelines", FORMAT_FILE, FORMAT_FILE + ".tmp"}
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What opening the log found.
+
+    Attributes:
+        lsn: the last LSN that is there.
+        synced: up to where the log was known to be durable when it was opened.
+        verified: how many appends above that were read and compared.
+        cut_bytes: bytes behind the end that were set aside; 0 after a clean close.
+        aside: the files they were set aside in.
+        reason: why the log ends there, "" if it was whole.
+        epoch: the log's epoch now.
+    """
+
+    lsn: int = 0
+    synced: int = 0
+    verified: int = 0
+    cut_bytes: int = 0
+    aside: tuple[str, ...] = ()
+    reason: str = ""
+    epoch: int = 1
+
+
+@dataclass(slots=True)
+class Opened:
+    """A ledger at the end of the log, and how it came about."""
+
+    ledger: Ledger
+    synced: int
+    report: RecoveryReport = field(default_factory=RecoveryReport)
+
+
+def create(files: Files) -> None:
+    """Makes the folders of an empty log, if they are not there, and checks what is.
+
+    The format file comes last, so a folder without it holds no append.
+
+    Raises:
+        LogError: the folder holds something else, or a log of a newer format.
+    """
+    files.make_folder("")
+    names = set(files.names())
+    if FORMAT_FILE in names:
+        _check_format(files)
+        return
+    if names - OWN_NAMES:
+        raise LogError(
+            f"{files.path()} is not a kappa log: it holds {', '.join(sorted(names)[:5])}; give"
+            " a new or empty folder",
+            path=files.path(),
+        )
+    for folder in FOLDERS:
+        files.make_folder(folder)
+
+
+def finish_creation(files: Files) -> None:
+    """Writes the first journal file and the format file; who calls holds the log alone."""
+    if files.exists(FORMAT_FILE):
+        return
+    file = files.open(journal_name(1), create=True)
+    file.truncate(0)
+    file.write_at(0, head_frame(Ledger().saved()))
+    file.sync()
+    files.sync_folder("journal")
+    files.sync_folder("")
+    write_whole(files, FORMAT_FILE, FORMAT_TEXT.encode())
+
+
+def _check_format(files: Files) -> None:
+    file = files.open(FORMAT_FILE)
+    text = file.read_at(0, 100).decode(errors="replace")
+    if text == FORMAT_TEXT:
+        return
+    if text.startswith("kappa log format "):
+        raise LogError(
+            f"{files.path()} has {text.strip()!r}, and this kappa reads format {FORMAT}: use a"
+            " newer kappa",
+            path=files.path(),
+        )
+    raise LogError(f"{files.path(FORMAT_FILE)} is not a kappa log's", path=files.path())
+
+
+def load(files: Files) -> Opened:
+    """The ledger at the newest valid record, while others have the log open; cuts nothing."""
+    synced, start = _durable(files, journal_files(files))
+    ledger = Ledger.restored(*start)
+    for _ in _replay(files, ledger):
+        pass
+    _settle(ledger, synced)
+    report = RecoveryReport(lsn=ledger.lsn, synced=synced, epoch=ledger.catalog.epoch)
+    return Opened(ledger, synced, report)
+
+
+def recover(files: Files, segments: Segments) -> Opened:
+    """The ledger of a log that nobody else has open, cut where R2 says.
+
+    Raises:
+        CorruptBatch: something that had been made durable does not read back.
+
+    Cost: reads the newest journal file, and the bodies above the synced LSN.
+    """
+    firsts = journal_files(files)
+    synced, start = _durable(files, firsts)
+    ledger = Ledger.restored(*start)
+    reason, verified = "", 0
+    replay = _replay(files, ledger)
+    for entry in replay:
+        if entry.lsn > synced:
+            reason = _bad_bodies(segments, ledger, entry)
+            if reason:
+                break
+            verified += bool(entry.parts)
+    replay.close()
+    if not reason:
+        reason = _bad_tail(files, ledger, firsts)
+    if ledger.lsn < synced:
+        raise _lost(files, ledger, synced, reason)
+    _settle(ledger, synced)
+    cut = Cut(files, ledger, firsts) if reason else None
+    if cut is not None:
+        cut.make(synced=synced, reason=reason)
+    report = RecoveryReport(
+        lsn=ledger.lsn,
+        synced=synced,
+        verified=verified,
+        cut_bytes=cut.cut_bytes if cut else 0,
+        aside=tuple(cut.aside) if cut else (),
+        reason=reason,
+        epoch=ledger.catalog.epoch,
+    )
+    return Opened(ledger, synced, report)
+
+
+def _replay(files: Files, ledger: Ledger) -> Generator[Entry]:
+    """Yields, then takes in, the valid records behind the ledger's place, file by file."""
+    while True:
+        scan = Scan(files.open(ledger.journal), ledger.position, ledger.chain, ledger.lsn)
+        for entry in scan:
+            yield entry
+            ledger.apply(entry)
+            ledger.position, ledger.chain = scan.position, scan.chain
+        if not ledger.rolled or not _enter_next(files, ledger):
+            return
+
+
+def _enter_next(files: Files, ledger: Ledger) -> bool:
+    name = journal_name(ledger.lsn + 1)
+    found = read_head(files.open(name)) if files.exists(name) else None
+    if found is None:
+        return False
+    head, position = found
+    if (head["lsn"], head["chain"]) != (ledger.lsn, ledger.chain):
+        return False
+    ledger.file_lsn = ledger.lsn + 1
+    ledger.position = position
+    ledger.rolled = False
+    return True
+
+
+def _durable(files: Files, firsts: list[int]) -> tuple[int, tuple[dict[str, Any], int]]:
+    """The highest LSN known to be synced, and the newest head that lies at or below it.
+
+    The claim may stand in any record, even behind damage; a claim that was written is true.
+    """
+    synced = 0
+    for first in reversed(firsts):
+        file = files.open(journal_name(first))
+        found = read_head(file)
+        position, lsn = 0, first - 1
+        if found is not None:
+            synced = max(synced, found[0]["synced"])
+            scan = Scan(file, found[1], found[0]["chain"], lsn)
+            for entry in scan:
+                synced = max(synced, entry.synced)
+            position, lsn = scan.position, scan.lsn
+        tail = file.read_at(position, max(0, file.size() - position))
+        for entry in later_records(tail, lsn):
+            synced = max(synced, min(entry.synced, entry.lsn - 1))
+        if found is not None and (synced >= first - 1 or first == firsts[0]):
+            return synced, found
+    path = files.path("journal")
+    raise CorruptBatch(f"{path} holds no journal file whose head can be read", path=path)
+
+
+def _bad_bodies(segments: Segments, ledger: Ledger, entry: Entry) -> str:
+    """Why an append's bodies are not all there; "" if they are."""
+    for part in entry.parts:
+        if part.topic_id not in ledger.heads:
+            continue
+        try:
+            segments.read((part,))
+        except (CorruptBatch, FileNotFoundError):
+            name = segment_name(*part[:3])
+            return f"the body of LSN {entry.lsn} in {name} at byte {part.position} is not whole"
+    return ""
+
+
+def _bad_tail(files: Files, ledger: Ledger, firsts: list[int]) -> str:
+    """Why the journal ends where it does, "" if nothing lies behind its end."""
+    size = files.open(ledger.journal).size()
+    if size > ledger.position:
+        return f"the record of LSN {ledger.lsn + 1} in {ledger.journal} is not whole"
+    if firsts[-1] > ledger.file_lsn:
+        return f"{journal_name(firsts[-1])} does not follow LSN {ledger.lsn}"
+    return ""
+
+
+def _lost(files: Files, ledger: Ledger, synced: int, reason: str) -> CorruptBatch:
+    path = files.path(ledger.journal)
+    return CorruptBatch(
+        f"{path}: {reason or 'the journal ends'} behind LSN {ledger.lsn} (byte"
+        f" {ledger.position}), but the log was durable up to LSN {synced}; nothing was changed."
+        " `kappa log verify` lists what is damaged, `kappa log repair` gives up what is lost",
+        path=path,
+        position=ledger.position,
+        lsn=ledger.lsn + 1,
+    )
+
+
+def _settle(ledger: Ledger, synced: int) -> None:
+    """Marks as dirty what may not be durable: everything that was read above `synced`."""
+    if ledger.lsn <= synced:
+        ledger.dirty = Dirty()
+    else:
+        ledger.dirty.new_journal = True
+
+
+class Cut:
+    """Ends a log where its ledger ends; what lies behind is set aside.
+
+    In this order, so that a crash in between leaves something to recover from: everything
+    is copied to `aside/`; the "recovered" record, with the new epoch, is written over the
+    bad tail and synced; only then the rest is cut off.
+
+    Args:
+        files: the log's folder.
+        ledger: the state at the new end; moved on by the record.
+        firsts: first LSNs of all journal files.
+    """
+
+    def __init__(self, files: Files, ledger: Ledger, firsts: list[int]) -> None:
+        self._files = files
+        self._ledger = ledger
+        self._prefix = f"aside/after-{ledger.lsn}"
+        self._newer = [journal_name(first) for first in firsts if first > ledger.file_lsn]
+        self.cut_bytes = 0
+        self.aside: list[str] = []
+
+    def make(self, *, synced: int, reason: str) -> None:
+        """Makes the cut durable."""
+        files, ledger = self._files, self._ledger
+        self._copy(ledger.journal, ledger.position)
+        tails = list(self._segment_tails())
+        for name, position in tails:
+            self._copy(name, position)
+        for name in self._newer:
+            self._copy(name, 0)
+        self._record(synced, reason)
+        for name, position in tails:
+            self._cut(name, position)
+        for name in self._newer:
+            if name != ledger.journal:
+                files.remove(name)
+        files.sync_folder("journal")
+
+    def _copy(self, name: str, position: int) -> None:
+        file = self._files.open(name)
+        rest = file.size() - position
+        if rest <= 0:
+            return
+        if not self.aside:
+            self._files.make_folder("aside")
+            self._files.sync_folder("")
+        base = f"{self._prefix}-{name.replace('/', '-')}"
+        target, number = base, 1
+        while self._files.exists(target):
+            number += 1
+            target = f"{base}.{number}"
+        write_whole(self._files, target, file.read_at(position, rest))
+        self.aside.append(target)
+        self.cut_bytes += rest
+
+    def _record(self, synced: int, reason: str) -> None:
+        files, ledger = self._files, self._ledger
+        if ledger.rolled:
+            self._start_file()
+        file = files.open(ledger.journal)
+        data = {
+            "epoch": ledger.catalog.epoch + 1,
+            "cut_bytes": self.cut_bytes,
+            "aside": self.aside,
+            "reason": reason,
+        }
+        entry = control_entry(ledger.lsn + 1, ledger.append_time, synced, "recovered", data)
+        framed, chain = control_frame(*entry[:3], entry.kind, data, ledger.chain)
+        file.write_at(ledger.position, framed)
+        file.sync()
+        ledger.apply(entry)
+        ledger.chain = chain
+        ledger.position += len(framed)
+        file.truncate(ledger.position)
+        file.sync()
+
+    def _start_file(self) -> None:
+        files, ledger = self._files, self._ledger
+        name = journal_name(ledger.lsn + 1)
+        head = head_frame(ledger.saved())
+        file = files.open(name, create=True)
+        file.truncate(0)
+        file.write_at(0, head)
+        file.sync()
+        files.sync_folder("journal")
+        ledger.file_lsn = ledger.lsn + 1
+        ledger.position = len(head)
+        ledger.rolled = False
+
+    def _segment_tails(self) -> Iterator[tuple[str, int]]:
+        """Segment files with bytes behind their partition's end, and where that is."""
+        for topic_id, heads in self._ledger.heads.items():
+            ends = {
+                segment_name(topic_id, at, head.segment): head.position
+                for at, head in enumerate(heads)
+            }
+            for name in self._files.names(topic_folder(topic_id)):
+                path = f"{topic_folder(topic_id)}/{name}"
+                if path in ends:
+                    yield path, ends[path]
+                elif _is_ahead(name, heads):
+                    yield path, 0
+
+    def _cut(self, name: str, position: int) -> None:
+        file = self._files.open(name)
+        if file.size() > position:
+            file.truncate(position)
+            file.sync()
+
+
+def _is_ahead(name: str, heads: list[Head]) -> bool:
+    """Whether a segment file starts behind its partition's end."""
+    partition, _, rest = name.partition("-")
+    segment = rest.partition(".")[0]
+    if not (partition.isdigit() and segment.isdigit() and int(partition) < len(heads)):
+        return False
+    return int(segment) > heads[int(partition)].segment

@@ -1,0 +1,284 @@
+"""From records to bodies: times, keys, partitions and encoding, all before the lock.
+
+A topic says which fields hold a record's event time and key. Where it does not, they come
+as arguments, or the time is the append's; a key that is no field is stored beside the
+values. Records go to `stable_hash(key) % partitions`; without keys a whole append goes to
+the partition that its LSN picks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, TypeAlias
+
+from kappa.codec import check_key, encode, stable_hash
+from kappa.errors import ConfigError, RecordRefused
+from kappa.log.body import Body, encode_body
+from kappa.log.catalog import Topic
+from kappa.time import MAX_TIME, MIN_TIME, Instant, format_time, instant_ms
+
+__all__ = ["Bodies", "Limits", "Times", "encode_rows"]
+
+Times: TypeAlias = "Instant | Sequence[Instant] | Callable[[Any], Instant] | None"
+"""One instant for all, a list with one for each, a function of the value, or None."""
+
+_CHEAP_KEYS = frozenset({int, str, bool, type(None)})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Largest record and append, in bytes."""
+
+    max_record_bytes: int
+    max_append_bytes: int
+
+
+@dataclass(slots=True)
+class Bodies:
+    """The bodies of one topic's part of an append, and those of its dead letters."""
+
+    bodies: list[tuple[int, int | None, Body]]
+    dead_letters: int = 0
+
+
+def encode_rows(
+    topic: Topic,
+    values: Iterable[Any],
+    *,
+    key: Any = None,
+    time: Times = None,
+    partition: int | None = None,
+    now: int,
+    limits: Limits,
+) -> Bodies:
+    """Encodes records for a topic.
+
+    Args:
+        topic: where they go.
+        values: the records.
+        key: one key for all, a list with one for each, or a function of the value.
+        time: their event times, likewise.
+        partition: overrides what the key says.
+        now: event time of records that have none.
+        limits: sizes that are refused.
+
+    Raises:
+        RecordRefused: a record lacks the topic's time or key field, or cannot be stored.
+        ConfigError: wrong arguments.
+    """
+    rows = values if type(values) is list else _listed(values)
+    if not rows:
+        return Bodies([])
+    times = _times(topic, rows, time, now)
+    keys, stored = _keys(topic, rows, key)
+    if partition is not None and not 0 <= partition < topic.partitions:
+        raise ConfigError(
+            f"{topic.full_name} has partitions 0 to {topic.partitions - 1}, not {partition}",
+            topic=topic.full_name,
+        )
+    letters: list[Any] = []
+    if topic.max_future_skew_ms is not None and max(times) > now + topic.max_future_skew_ms:
+        rows, times, keys, letters = _early(topic, rows, times, keys, now)
+    found = _split(topic, rows, times, keys, stored=stored, partition=partition)
+    _check_sizes(topic, rows, found, limits)
+    if letters and topic.dead_letters is not None:
+        body = encode_body([now] * len(letters), letters, where=f"{topic.full_name}.dead_letters")
+        found.append((topic.dead_letters, 0, body))
+    return Bodies(found, len(letters))
+
+
+def _listed(values: Iterable[Any]) -> list[Any]:
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise ConfigError(
+            f"append takes a list of records, not one {type(values).__name__}: put it in a list"
+        )
+    return list(values)
+
+
+# Times.
+
+
+def _times(topic: Topic, rows: list[Any], given: Times, now: int) -> list[int]:
+    if given is not None:
+        return _given_times(rows, given)
+    if topic.time is None:
+        return [now] * len(rows)
+    found = _field(topic, rows, topic.time, "time")
+    if set(map(type, found)) == {int} and min(found) >= MIN_TIME and max(found) <= MAX_TIME:
+        return found
+    return [_instant(topic, row, value) for row, value in enumerate(found)]
+
+
+def _given_times(rows: list[Any], given: Any) -> list[int]:
+    if callable(given):
+        return [instant_ms(given(row)) for row in rows]
+    if isinstance(given, int | str | datetime):
+        return [instant_ms(given)] * len(rows)
+    if not isinstance(given, Sequence) or len(given) != len(rows):
+        raise ConfigError(f"time= must be one instant, a function, or a list of {len(rows)}")
+    return [instant_ms(value) for value in given]
+
+
+def _instant(topic: Topic, row: int, value: Any) -> int:
+    try:
+        return instant_ms(value, name=f"field {topic.time!r}")
+    except ConfigError as error:
+        raise RecordRefused(
+            f"record {row} for {topic.full_name}: {error.message}",
+            topic=topic.full_name,
+            field=topic.time,
+        ) from None
+
+
+def _field(topic: Topic, rows: list[Any], name: str, what: str) -> list[Any]:
+    try:
+        return list(map(itemgetter(name), rows))
+    except (KeyError, TypeError, IndexError):
+        return [_one_field(topic, at, row, name, what) for at, row in enumerate(rows)]
+
+
+def _one_field(topic: Topic, at: int, row: Any, name: str, what: str) -> Any:
+    missing = object()
+    found = row.get(name, missing) if isinstance(row, Mapping) else getattr(row, name, missing)
+    if found is missing:
+        has = ", ".join(map(str, row)) if isinstance(row, Mapping) else type(row).__name__
+        raise RecordRefused(
+            f"record {at} for {topic.full_name} has no field {name!r}, which is the topic's"
+            f" {what}; it has {has or 'none'}",
+            topic=topic.full_name,
+            field=name,
+        )
+    return found
+
+
+def _early(
+    topic: Topic, rows: list[Any], times: list[int], keys: list[Any] | None, now: int
+) -> tuple[list[Any], list[int], list[Any] | None, list[Any]]:
+    """Parts the records that lie too far in the future, as rows of dead letters."""
+    latest = now + (topic.max_future_skew_ms or 0)
+    kept = [at for at, time in enumerate(times) if time <= latest]
+    letters = [
+        {
+            "error": f"event time {format_time(time)} lies {time - now} ms ahead of the append,"
+            f" more than max_future_skew allows ({topic.max_future_skew_ms} ms)",
+            "topic": topic.full_name,
+            "time": time,
+            "key": None if keys is None else keys[at],
+            "record": rows[at],
+        }
+        for at, time in enumerate(times)
+        if time > latest
+    ]
+    left = None if keys is None else [keys[at] for at in kept]
+    return [rows[at] for at in kept], [times[at] for at in kept], left, letters
+
+
+# Keys and partitions.
+
+
+def _keys(topic: Topic, rows: list[Any], given: Any) -> tuple[list[Any] | None, bool]:
+    """The records' keys, and whether they have to be stored."""
+    if given is not None:
+        keys = _given_keys(rows, given)
+        stored = True
+    elif topic.key is None:
+        return None, False
+    elif isinstance(topic.key, str):
+        keys, stored = _field(topic, rows, topic.key, "key"), False
+    else:
+        columns = [_field(topic, rows, name, "key") for name in topic.key]
+        keys, stored = list(zip(*columns)), False
+    if not set(map(type, keys)) <= _CHEAP_KEYS:
+        for at, key in enumerate(keys):
+            _check_key(topic, at, key)
+    return keys, stored
+
+
+def _given_keys(rows: list[Any], given: Any) -> list[Any]:
+    if callable(given):
+        return [given(row) for row in rows]
+    if isinstance(given, list):
+        if len(given) != len(rows):
+            raise ConfigError(f"key= has {len(given)} keys for {len(rows)} records")
+        return given
+    return [given] * len(rows)
+
+
+def _check_key(topic: Topic, at: int, key: Any) -> None:
+    try:
+        check_key(key)
+    except (ConfigError, RecordRefused) as error:
+        raise RecordRefused(
+            f"record {at} for {topic.full_name}: {error.message}", topic=topic.full_name
+        ) from None
+
+
+def _split(
+    topic: Topic,
+    rows: list[Any],
+    times: list[int],
+    keys: list[Any] | None,
+    *,
+    stored: bool,
+    partition: int | None,
+) -> list[tuple[int, int | None, Body]]:
+    """A body for each partition that gets records, ascending."""
+    kept = keys if stored else None
+    if not rows:
+        return []
+    if partition is None and topic.partitions == 1:
+        partition = 0
+    if partition is not None or keys is None:
+        body = encode_body(times, rows, kept, codec=topic.codec, where=topic.full_name)
+        return [(topic.id, partition, body)]
+    found: list[tuple[int, int | None, Body]] = []
+    for at, places in sorted(_places(keys, topic.partitions).items()):
+        body = encode_body(
+            [times[place] for place in places],
+            [rows[place] for place in places],
+            None if kept is None else [kept[place] for place in places],
+            codec=topic.codec,
+            where=topic.full_name,
+        )
+        found.append((topic.id, at, body))
+    return found
+
+
+def _places(keys: list[Any], partitions: int) -> dict[int, list[int]]:
+    """The places of keys by the partition they hash to."""
+    places: dict[int, list[int]] = {}
+    seen: dict[Any, list[int]] = {}
+    for at, key in enumerate(keys):
+        mine = seen.get(key)
+        if mine is None:
+            mine = seen[key] = places.setdefault(stable_hash(key) % partitions, [])
+        mine.append(at)
+    return places
+
+
+# Sizes.
+
+
+def _check_sizes(
+    topic: Topic, rows: list[Any], found: list[tuple[int, int | None, Body]], limits: Limits
+) -> None:
+    total = sum(len(body.data) for _, _, body in found)
+    if total > limits.max_append_bytes:
+        raise RecordRefused(
+            f"an append of {total} bytes to {topic.full_name}: at most"
+            f" {limits.max_append_bytes} (max_append_bytes); append fewer records at once",
+            topic=topic.full_name,
+        )
+    if total <= limits.max_record_bytes:
+        return
+    for at, row in enumerate(rows):
+        size = len(encode(row))
+        if size > limits.max_record_bytes:
+            raise RecordRefused(
+                f"record {at} for {topic.full_name} has {size} bytes: at most"
+                f" {limits.max_record_bytes} (max_record_bytes)",
+                topic=topic.full_name,
+            )

@@ -1,0 +1,470 @@
+"""The one writer and follower of a log's files, behind the face that `Log` is.
+
+A `Store` holds the ledger as of the LSN it has read and moves it in two ways: `refresh`
+reads what other processes appended, without a lock, since a record is either whole or not
+there; and `commit` writes, under a thread lock and the append lock, after reading what
+came before. An error in the middle of a commit takes everything back: what reached the
+files lies behind the last valid record and is overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from kappa.errors import ConfigError, CorruptBatch, LogError, RecordRefused
+from kappa.log.catalog import ProducerState
+from kappa.log.damage import later_record
+from kappa.log.files import File, Files
+from kappa.log.history import History
+from kappa.log.journal import (
+    Entry,
+    Part,
+    RecordTooLong,
+    Scan,
+    control_entry,
+    control_frame,
+    head_frame,
+    journal_name,
+    read_head,
+)
+from kappa.log.ledger import Dirty, Ledger
+from kappa.log.lock import acquire
+from kappa.log.recovery import load
+from kappa.log.segments import Segments
+from kappa.log.staging import AppendResult, Draft, Stage
+from kappa.log.syncing import Interval, Syncer
+from kappa.time import Clock
+
+__all__ = ["Settings", "Store"]
+
+LOOK_BYTES = 4096
+IDLE_FIRST_S = 0.0005
+IDLE_LAST_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a log is written.
+
+    Attributes:
+        fsync: "always" (before an append returns), "interval" or "never".
+        fsync_interval_s: seconds between syncs in mode "interval".
+        timeout_s: how long to wait for the append lock.
+        segment_bytes, journal_bytes: sizes at which a file is left for a new one.
+        max_append_bytes: limit of the bodies of one append.
+        max_record_bytes: limit of one record.
+    """
+
+    fsync: str = "interval"
+    fsync_interval_s: float = 0.05
+    timeout_s: float = 10.0
+    segment_bytes: int = 64 << 20
+    journal_bytes: int = 8 << 20
+    max_append_bytes: int = 256 << 20
+    max_record_bytes: int = 16 << 20
+
+    def __post_init__(self) -> None:
+        if self.fsync not in ("always", "interval", "never"):
+            raise ConfigError(f'fsync is {self.fsync!r}: give "always", "interval" or "never"')
+        for name in ("segment_bytes", "journal_bytes", "max_append_bytes", "max_record_bytes"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
+
+
+class Store:
+    """A log's state and files; see the module.
+
+    Args:
+        files: the log's folder, recovered.
+        ledger: the state at the newest record known.
+        synced: the LSN known to be durable.
+        settings: how to write.
+        clock: for append times and waiting.
+    """
+
+    def __init__(
+        self, files: Files, ledger: Ledger, *, synced: int, settings: Settings, clock: Clock
+    ) -> None:
+        self.files = files
+        self.ledger = ledger
+        self.settings = settings
+        self.clock = clock
+        self.segments = Segments(files)
+        self.history = History(files)
+        self.syncer = Syncer(files, self.segments, self, synced=synced)
+        self.closed = False
+        self._append_lock = files.lock("locks/append")
+        self._mutex = threading.RLock()
+        self._journal: File = files.open(ledger.journal)
+        self._waiting: set[threading.Event] = set()
+        self._interval: Interval | None = None
+        self._process = os.getpid()
+        self._unsure = False
+
+    # Use.
+
+    def check(self) -> None:
+        """Raises if the log can no longer be used.
+
+        Raises:
+            LogError: closed, forked, or poisoned by a failed sync.
+        """
+        if self.closed:
+            raise LogError(f"the log {self.files.path()} is closed")
+        if os.getpid() != self._process:
+            raise LogError(
+                f"the log {self.files.path()} was opened by process {self._process}: a forked"
+                " child shares its locks and must open the log itself"
+            )
+        if self.syncer.failure is not None:
+            self.syncer.check()
+
+    # Reading on.
+
+    def refresh(self) -> int:
+        """Takes in what other processes appended; the LSN reached. Cost: 1 µs if nothing."""
+        with self._mutex:
+            self._read_on()
+            return self.ledger.lsn
+
+    def _read_on(self) -> bool:
+        """Whether invalid bytes lie behind the last valid record."""
+        if self._unsure:
+            self._reload()
+        ledger = self.ledger
+        while True:
+            data = self._journal.read_at(ledger.position, LOOK_BYTES)
+            if not data:
+                return False
+            self._unsure = True
+            scan = Scan(self._journal, ledger.position, ledger.chain, ledger.lsn)
+            for entry in scan:
+                ledger.apply(entry)
+                ledger.position, ledger.chain = scan.position, scan.chain
+            self._unsure = False
+            if not ledger.rolled:
+                return self._journal.size() > ledger.position
+            if not self._next_file():
+                return False
+
+    def _reload(self) -> None:
+        """Makes the ledger anew after an interrupt (Ctrl-C) in the middle of moving it."""
+        dirty = self.ledger.dirty
+        opened = load(self.files)
+        self.ledger = opened.ledger
+        self.ledger.dirty.merge(dirty)
+        self._journal = self.files.open(self.ledger.journal)
+        self._unsure = False
+
+    def _next_file(self) -> bool:
+        """Goes on to the journal file behind a roll, if it is there and whole."""
+        name = journal_name(self.ledger.lsn + 1)
+        if not self.files.exists(name):
+            return False
+        file = self.files.open(name)
+        head = read_head(file)
+        if head is None:
+            return False
+        self._enter(file, head[1])
+        return True
+
+    def _enter(self, file: File, position: int) -> None:
+        ledger = self.ledger
+        self._journal = file
+        ledger.file_lsn = ledger.lsn + 1
+        ledger.position = position
+        ledger.rolled = False
+        ledger.dirty.journals.add(ledger.file_lsn)
+        ledger.dirty.new_journal = True
+
+    # Writing.
+
+    def commit(self, drafts: Sequence[Draft]) -> list[AppendResult]:
+        """Appends drafts in order, each whole, with one write of the journal.
+
+        If one of them is refused none is appended. Durable on return in mode "always".
+
+        Raises:
+            LogLocked: another process writes for longer than the time-out.
+            LogError: and its children, as `Stage.add` says; nothing was appended.
+                the same where the file system fails or is full.
+
+        Cost: 12 µs, and 4 µs per draft of one row, without syncs.
+        """
+        self.check()
+        with self._mutex:
+            self._lock()
+            try:
+                results = self._commit(drafts)
+                reached = self.ledger.lsn
+            except OSError as error:
+                raise self._not_written(error) from error
+            finally:
+                self._append_lock.release()
+        self._appended(reached)
+        return results
+
+    def _not_written(self, error: OSError) -> LogError:
+        return LogError(
+            f"{self.files.path()}: the append could not be written ({error.strerror or error}),"
+            " and is not in the log; nothing before it is touched",
+            path=self.files.path(),
+        )
+
+    def _commit(self, drafts: Sequence[Draft]) -> list[AppendResult]:
+        stage = self._stage()
+        self._unsure = True
+        try:
+            add = stage.add
+            results = [add(draft) for draft in drafts]
+            written = self._write(stage) if stage.frames else 0
+        except BaseException as error:
+            stage.undo()
+            self._unsure = False
+            if isinstance(error, RecordTooLong):
+                raise RecordRefused(f"too many parts for one append: {error}") from None
+            raise
+        stage.keep(written)
+        self._unsure = False
+        if self.ledger.position > self.settings.journal_bytes:
+            # The append is made; a new file that cannot be is the next append's trouble.
+            with suppress(OSError):
+                self._roll()
+        return results
+
+    def _stage(self) -> Stage:
+        ledger = self.ledger
+        now = self.clock.now_ms()
+        return Stage(
+            ledger,
+            now=now if now > ledger.append_time else ledger.append_time,
+            synced=max(self.syncer.synced, ledger.synced),
+            segment_bytes=self.settings.segment_bytes,
+            lookup=self._first_result,
+        )
+
+    def _write(self, stage: Stage) -> int:
+        segments = self.segments
+        for key, (position, bodies) in stage.writes.items():
+            segments.write(key, position, bodies[0] if len(bodies) == 1 else b"".join(bodies))
+        frames = stage.frames
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        self._journal.write_at(self.ledger.position, data)
+        return len(data)
+
+    def control(self, kind: str, data: dict[str, Any]) -> int:
+        """Appends a control record and takes it into the catalog; its LSN."""
+        with self.writing():
+            return self._control(kind, data)
+
+    def writing(self) -> Writing:
+        """Holds the append lock, so that what is looked up stays true until it is written."""
+        return Writing(self)
+
+    def _control(self, kind: str, data: dict[str, Any]) -> int:
+        ledger = self.ledger
+        lsn = ledger.lsn + 1
+        append_time = max(self.clock.now_ms(), ledger.append_time)
+        synced = max(self.syncer.synced, ledger.synced)
+        framed, chain = control_frame(lsn, append_time, synced, kind, data, ledger.chain)
+        self._journal.write_at(ledger.position, framed)
+        self._unsure = True
+        ledger.apply(control_entry(lsn, append_time, synced, kind, data))
+        ledger.chain = chain
+        ledger.position += len(framed)
+        self._unsure = False
+        if not ledger.rolled and ledger.position > self.settings.journal_bytes:
+            self._roll()
+        return lsn
+
+    def _roll(self) -> None:
+        """Leaves the journal file for a new one, which starts with the whole ledger."""
+        self._control("roll", {})
+        self._start_file()
+
+    def _start_file(self) -> None:
+        file = self.files.open(journal_name(self.ledger.lsn + 1), create=True)
+        head = head_frame(self.ledger.saved())
+        file.truncate(0)
+        file.write_at(0, head)
+        self._enter(file, len(head))
+
+    def _lock(self) -> None:
+        """Takes the append lock and reads everything that was written before."""
+        acquire(
+            self._append_lock,
+            self.clock,
+            timeout_s=self.settings.timeout_s,
+            what=f"the append lock of {self.files.path()}",
+        )
+        try:
+            if self._read_on():
+                self._clear_tail()
+            if self.ledger.rolled:
+                self._start_file()
+        except BaseException:
+            self._append_lock.release()
+            raise
+
+    def _clear_tail(self) -> None:
+        """Removes the torn record of a writer that died, or refuses if more lies behind it."""
+        ledger, file = self.ledger, self._journal
+        tail = file.read_at(ledger.position, file.size() - ledger.position)
+        if later_record(tail, ledger.lsn + 1) is not None:
+            path = self.files.path(ledger.journal)
+            raise CorruptBatch(
+                f"{path}: the record of LSN {ledger.lsn + 1} at byte {ledger.position} is"
+                " damaged, and records follow it; `kappa log verify` says more",
+                path=path,
+                position=ledger.position,
+                lsn=ledger.lsn + 1,
+            )
+        file.truncate(ledger.position)
+
+    def _appended(self, lsn: int) -> None:
+        for event in tuple(self._waiting):
+            event.set()
+        mode = self.settings.fsync
+        if mode == "always":
+            self.syncer.through(lsn)
+        elif mode == "interval":
+            if self._interval is None:
+                with self._mutex:
+                    if self._interval is None:
+                        self._interval = Interval(
+                            self.syncer, seconds=self.settings.fsync_interval_s
+                        )
+            self._interval.appended(lsn)
+
+    def _first_result(
+        self, producer: ProducerState, last: int, origin: int | None
+    ) -> tuple[Any, ...] | None:
+        return self.history.result_of(producer, last, origin or 0, end=self.ledger.lsn)
+
+    # Durability.
+
+    def take_dirty(self) -> tuple[int, Dirty]:
+        """What the syncer has to sync to make everything so far durable."""
+        with self._mutex:
+            dirty, self.ledger.dirty = self.ledger.dirty, Dirty()
+            return self.ledger.lsn, dirty
+
+    def removed(self, topic_id: int, partition: int, segment: int) -> bool:
+        """Whether a segment was removed, by retention or with its topic."""
+        with self._mutex:
+            self._read_on()
+            heads = self.ledger.heads.get(topic_id)
+            return heads is None or segment < heads[partition].start_offset
+
+    def sync(self) -> int:
+        """Makes everything appended so far durable; the LSN reached."""
+        self.check()
+        reached = self.refresh()
+        self.syncer.through(reached)
+        return reached
+
+    def close(self) -> None:
+        """Syncs, notes in the journal that it did, and lets go of the files."""
+        if self.closed or os.getpid() != self._process:
+            self.closed = True
+            return
+        try:
+            if self._interval is not None:
+                self._interval.stop()
+            if self.syncer.failure is None:
+                self._close_clean()
+        finally:
+            self.closed = True
+            self._append_lock.close()
+
+    def _close_clean(self) -> None:
+        self.sync()
+        # So that the next opening need not verify what is durable already.
+        if self.ledger.synced < self.ledger.lsn and self.syncer.synced == self.ledger.lsn:
+            self.control("synced", {})
+            self.sync()
+
+    # Following.
+
+    def wait(self, after_lsn: int, timeout_s: float, stop: threading.Event | None) -> bool:
+        """Whether a record behind `after_lsn` came before the time was up or `stop` set."""
+        self.check()
+        deadline = self.clock.monotonic() + timeout_s
+        delay = IDLE_FIRST_S
+        wake = threading.Event()
+        self._waiting.add(wake)
+        try:
+            while self.refresh() <= after_lsn:
+                left = deadline - self.clock.monotonic()
+                if left <= 0 or (stop is not None and stop.is_set()):
+                    return False
+                self.clock.wait(min(delay, left), wake)
+                wake.clear()
+                delay = min(delay * 1.5, IDLE_LAST_S)
+                self.check()
+            return True
+        finally:
+            self._waiting.discard(wake)
+
+    def entries(self, after_lsn: int) -> Iterator[Entry]:
+        """The journal's records behind `after_lsn`, up to the end as of now."""
+        self.check()
+        return self.history.entries(after_lsn, end=self.refresh())
+
+    def read_parts(self, parts: Sequence[Part]) -> list[bytes]:
+        """The bodies of parts, CRCs compared; see `Segments.read`."""
+        self.check()
+        try:
+            return self.segments.read(parts)
+        except FileNotFoundError:
+            self.refresh()
+            raise self._missing(parts) from None
+
+    def _missing(self, parts: Sequence[Part]) -> LogError:
+        for part in parts:
+            heads = self.ledger.heads.get(part.topic_id)
+            try:
+                self.segments.file(part[:3])
+            except FileNotFoundError:
+                start = part.base_offset + part.count
+                return self.segments.missing(
+                    part, start if heads is None else heads[part.partition].start_offset
+                )
+        return LogError("a segment was missing for a moment; read again")
+
+
+class Writing:
+    """The append lock as a context: the ledger is up to date and only this thread writes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reached = 0
+
+    def __enter__(self) -> Writing:
+        store = self._store
+        store.check()
+        store._mutex.acquire()
+        try:
+            store._lock()
+        except BaseException:
+            store._mutex.release()
+            raise
+        self._reached = store.ledger.lsn
+        return self
+
+    def control(self, kind: str, data: dict[str, Any]) -> int:
+        """Appends a control record; its LSN."""
+        return self._store._control(kind, data)
+
+    def __exit__(self, *_: object) -> None:
+        store = self._store
+        reached = store.ledger.lsn
+        store._append_lock.release()
+        store._mutex.release()
+        if reached > self._reached:
+            store._appended(reached)
