@@ -1,8 +1,9 @@
 """Batches: the unit that flows between steps, as columns, rows or both.
 
 A batch has event times, and columns or rows, each made from the other on demand. `batch`
-is the class, `runs` the arithmetic of which row belongs to which LSN, `rows` what a row
-may be, `failures` how a failing row is named, `generated` the one place that compiles text.
+is the class, `places` its part that knows where rows come from, `runs` the arithmetic of
+which row belongs to which LSN, `rows` what a row may be, `failures` how a failing row is
+named, `generated` the one place that compiles text.
 """
 
 from kappa.batch.batch import Batch

@@ -7,8 +7,8 @@ Invariants:
 - The content is columns or rows, each made from the other on demand and kept.
 - What is made from a batch (`compress`, `take`, `slice`, `with_*`, `emitted`) keeps the
   LSN, rank and hidden columns of the rows it came from, and goes to the main output
-  unless it is `marked` for another. Runs, ranks and columns of a pick
-  are made when they are asked for: a column that nobody reads is never compressed.
+  unless it is `marked` for another. Runs, ranks and columns of a pick are made when they
+  are asked for: a column that nobody reads is never compressed.
 """
 
 from __future__ import annotations
@@ -19,29 +19,22 @@ from typing import Any, Final
 
 from kappa.batch.failures import RowFailure, unknown_field
 from kappa.batch.generated import row_maker
+from kappa.batch.places import LATER, Columns, Places
 from kappa.batch.rows import MISSING, column_of, columns_of, field_names, fresh_rows, plain
-from kappa.batch.runs import Pick, Runs, cut_runs, joined_runs, lsns_of, picked_runs
+from kappa.batch.runs import Pick, Runs, cut_runs, joined_runs
 from kappa.errors import InternalError
-from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
-Columns = dict[str, list[Any]]
 NONE: Final[frozenset[str]] = frozenset()
-LATER: Final[Any] = object()
-"""Stands in a slot for what is made from the origin when it is asked for."""
 
 
-class Batch:
+class Batch(Places):
     """Rows with their event times, and where they come from.
 
     Make one with `of_rows`, `of_columns` or `fired`, or from another batch.
 
-    Attributes:
-        times: event time of each row, ms since the epoch.
-        count: number of rows.
-        watermark: the watermark before these rows, the right one for all of them.
-        port: the input of the step they arrive at.
-        output: "" for the main output, else a side's name.
+    Attributes, besides those of `Places`:
         solid: columns known to be exactly int throughout, or exactly float (no None).
+        borrowed: another consumer sees the rows; `rows()` copies them first.
         known: all fields of the records, decoded or not; only for error messages.
 
     >>> batch = Batch.of_columns({"price": [5, 7, 9]}, [10, 20, 30], lsn=4)
@@ -49,25 +42,7 @@ class Batch:
     [{'price': 5}, {'price': 9}]
     """
 
-    __slots__ = (
-        "_columns",
-        "_hidden",
-        "_lazy",
-        "_made",
-        "_min_time",
-        "_origin",
-        "_pick",
-        "_ranks",
-        "_rows",
-        "_runs",
-        "count",
-        "known",
-        "output",
-        "port",
-        "solid",
-        "times",
-        "watermark",
-    )
+    __slots__ = ("_columns", "_lazy", "_made", "_rows", "borrowed", "known", "solid")
 
     def __init__(
         self,
@@ -76,23 +51,14 @@ class Batch:
         rows: list[Any] | None,
         runs: Runs | None,
     ) -> None:
-        self.times = times
-        self.count = len(times)
-        self.watermark = MINUS_INFINITY
-        self.port = 0
-        self.output = ""
+        super().__init__(times, runs)
         self.solid = NONE
+        self.borrowed = False
         self.known: Iterable[str] | None = None
         self._columns = columns
         self._rows = rows
         self._lazy = False  # columns not in `_columns` are picked from the origin's
         self._made: Columns | None = None  # columns made from rows
-        self._runs = runs
-        self._ranks: list[tuple[Any, ...]] | None = None
-        self._hidden: Columns = {}
-        self._min_time: int | None = None
-        self._origin: Batch | None = None
-        self._pick: Pick | None = None
 
     # -- making ------------------------------------------------------------------------
 
@@ -178,61 +144,6 @@ class Batch:
         }
         return out
 
-    # -- where the rows come from --------------------------------------------------------
-
-    @property
-    def runs(self) -> Runs | None:
-        """[(lsn, stop row), ...] ascending; None on a batch just fired."""
-        if self._runs is LATER:
-            origin = self._origin
-            assert origin is not None and self._pick is not None
-            self._runs = picked_runs(origin.runs, origin.count, self.count, self._pick)
-        return self._runs
-
-    @runs.setter
-    def runs(self, runs: Runs | None) -> None:
-        self._runs = runs
-
-    @property
-    def ranks(self) -> list[tuple[Any, ...]] | None:
-        """The rank of each row within its LSN; only where something depends on order."""
-        if self._ranks is LATER:
-            assert self._origin is not None and self._pick is not None
-            ranks = self._origin.ranks
-            self._ranks = None if ranks is None else self._pick(ranks)
-        return self._ranks
-
-    @ranks.setter
-    def ranks(self, ranks: list[tuple[Any, ...]] | None) -> None:
-        self._ranks = ranks
-
-    @property
-    def hidden(self) -> Columns:
-        """Columns of where a record came from ("offset", ...), only if the plan asks."""
-        if self._hidden is LATER:
-            assert self._origin is not None and self._pick is not None
-            pick = self._pick
-            self._hidden = {name: pick(part) for name, part in self._origin.hidden.items()}
-        return self._hidden
-
-    @hidden.setter
-    def hidden(self, hidden: Columns) -> None:
-        self._hidden = hidden
-
-    def lsns(self) -> list[int]:
-        """The LSN of every row."""
-        runs = self.runs
-        if runs is None:
-            raise InternalError("the batch has been fired but not stamped with an LSN")
-        return lsns_of(runs)
-
-    @property
-    def min_time(self) -> int:
-        """The earliest event time; plus infinity if there are no rows."""
-        if self._min_time is None:
-            self._min_time = min(self.times, default=PLUS_INFINITY)
-        return self._min_time
-
     # -- content -------------------------------------------------------------------------
 
     @property
@@ -306,15 +217,20 @@ class Batch:
         """
         if self._columns is None:
             rows = self._rows or []
-            return fresh_rows(rows) if fresh else rows
+            if fresh:
+                return fresh_rows(rows)
+            if self.borrowed:
+                self._rows, self.borrowed = fresh_rows(rows), False
+            return self._rows or []
         if fresh:
             return self._rows_of_columns()
         if self._rows is None:
             origin = self._origin
-            if self._lazy and origin is not None and origin._rows is not None and self._pick:
-                self._rows = self._pick(origin._rows)
+            pick = None if self.borrowed or not self._lazy else self._pick
+            if pick is not None and origin._rows is not None:
+                self._rows = pick(origin._rows)
             else:
-                self._rows = self._rows_of_columns()
+                self._rows, self.borrowed = self._rows_of_columns(), False
         return self._rows
 
     def _rows_of_columns(self) -> list[Any]:
@@ -331,7 +247,7 @@ class Batch:
         columns = self.columns if self.columnar else columns_of(self._rows or ())
         if columns:
             return "columns", columns
-        return "rows", list(map(plain, self.rows()))
+        return "rows", list(map(plain, self._rows or self.rows()))
 
     # -- picking rows --------------------------------------------------------------------
 
@@ -363,17 +279,13 @@ class Batch:
             out._rows = pick(self._rows or ())
         else:
             out._columns, out._lazy = {}, True
-        out.solid = self.solid
-        out.known = self.known
+        out.solid, out.known, out.borrowed = self.solid, self.known, self.borrowed
         return out
 
     def _positions(self, pick: Pick, times: list[int] | None = None) -> Batch:
         """A batch without content for the picked rows."""
         out = Batch(pick(self.times) if times is None else times, None, None, LATER)
-        out._origin, out._pick = self, pick
-        out._ranks = None if self._ranks is None else LATER
-        out._hidden = LATER if self._hidden is LATER or self._hidden else {}
-        out.watermark, out.port = self.watermark, self.port
+        out._picked_from(self, pick)
         return out
 
     # -- new content ---------------------------------------------------------------------
@@ -385,6 +297,7 @@ class Batch:
         out = self._twin()
         out._columns, out._rows, out._made = self._columns, self._rows, self._made
         out._lazy, out.solid, out.known = self._lazy, self.solid, self.known
+        out.borrowed = self.borrowed
         out.port = self.port if port is None else port
         out.output = self.output if output is None else output
         out.watermark = self.watermark if watermark is None else watermark
@@ -399,6 +312,14 @@ class Batch:
         else:
             ranks = self.ranks or [(number,) for number in range(self.count)]
             out._ranks = [(*phase, *rank) for rank in ranks]
+        return out
+
+    def lent(self) -> Batch:
+        """The same rows for a consumer that must not change those that others see."""
+        out = self.marked(output="")
+        out.borrowed = True
+        if self._columns is not None:
+            out._rows = None
         return out
 
     def with_rows(self, rows: list[Any], times: list[int] | None = None) -> Batch:
@@ -425,17 +346,10 @@ class Batch:
     def _twin(self, times: list[int] | None = None) -> Batch:
         """A batch without content in the places of this one."""
         out = Batch(self.times if times is None else self._fitting(times), None, None, self._runs)
-        out._ranks, out._hidden = self._ranks, self._hidden
-        out._origin, out._pick = self._origin, self._pick
-        out.watermark, out.port = self.watermark, self.port
+        out._same_as(self)
         if times is None:
             out._min_time = self._min_time
         return out
-
-    def _fitting(self, values: list[Any]) -> list[Any]:
-        if len(values) != self.count:
-            raise InternalError(f"{len(values)} values for the {self.count} rows of a batch")
-        return values
 
     def emitted(
         self,
@@ -469,9 +383,6 @@ class Batch:
             out._ranks = [(*ranks[index], number) for index, number in zip(indices, numbers)]
         out._columns, out._rows, out.solid, out.output = columns, rows, solid, output
         return out
-
-    def __len__(self) -> int:
-        return self.count
 
     def __repr__(self) -> str:
         what = "rows" if self._columns is None else f"rows of {', '.join(self.names or ())}"
