@@ -1,7 +1,9 @@
 # Everything works on a fresh clone: the first target that needs it makes .venv.
 VENV   := .venv
 BIN    := $(VENV)/bin
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p && break; done)
+# The first that runs and is new enough: a name on the PATH may be a shim for nothing.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
@@ -13,7 +15,7 @@ help:  ## show this list
 install: $(STAMP)  ## make .venv and install kappa with all extras into it
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kappa needs Python 3.11 or newer; set PYTHON=...")'
+	@test -n "$(PYTHON)" || { echo "kappa needs Python 3.11 or newer: make PYTHON=/path/to/python"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing kappa and its extras into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,demo]"
