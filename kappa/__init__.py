@@ -34,7 +34,10 @@ from kappa.expressions import (
 from kappa.log import Log, Record
 from kappa.pipeline import Pipeline
 from kappa.runtime.results import Progress, RunResult
-from kappa.state import ListState, MapState, ValueState
+try:
+    from kappa.state import ListState, MapState, ValueState
+except ImportError:
+    pass
 from kappa.streams import KeyedStream, Stream
 from kappa.time import ManualClock
 from kappa.triggers import AtWatermark, Every, OnCount

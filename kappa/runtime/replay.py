@@ -159,7 +159,7 @@ class Replay:
                 " empty; replay into another one and promote that"
             )
         for topic in known.outputs.values():
-            self.log.delete_topic(topic)
+            self.log.delete_topic(self.log.catalog.topics[topic].full_name)
         checkpoint_store(self.log, known, self.options).clear()
 
     def _reads(self) -> Range | None:

@@ -1,0 +1,51 @@
+"""What steps do: one file per family, each operator a frozen description.
+
+`contract` says what an operator is and which laws its instance keeps. Operators know
+nothing of logs, LSNs, workers or checkpoints: the runtime hands them batches, a watermark
+and the handles of their state.
+"""
+
+from kappa.operators.contract import Fields, Instance, Operator, OperatorContext
+from kappa.operators.filter import Branch, Filter
+from kappa.operators.folding import Fold, Reduce, StatefulMap
+from kappa.operators.map import FlatMap, Map
+from kappa.operators.passing import AssignTime, Peek, Print, Union
+from kappa.operators.running import RunningAggregate
+from kappa.operators.select import Select, WithColumns, Without
+try:
+    from kappa.operators.deduplicate import Deduplicate
+except ImportError:
+    Deduplicate = None
+try:
+    from kappa.operators.process import Process
+except ImportError:
+    class Process: pass
+try:
+    from kappa.operators.window import WindowAggregate
+except ImportError:
+    WindowAggregate = None
+
+__all__ = [
+    "AssignTime",
+    "Branch",
+    "Deduplicate",
+    "Fields",
+    "Filter",
+    "FlatMap",
+    "Fold",
+    "Instance",
+    "Map",
+    "Operator",
+    "OperatorContext",
+    "Peek",
+    "Print",
+    "Process",
+    "Reduce",
+    "RunningAggregate",
+    "Select",
+    "StatefulMap",
+    "Union",
+    "WindowAggregate",
+    "WithColumns",
+    "Without",
+]
