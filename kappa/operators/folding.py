@@ -16,8 +16,8 @@ from kappa.codec import check_key
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
 from kappa.operators.contract import Instance, Operator, OperatorContext
-from kappa.operators.keyed import answered, computed, detached, key_row, run_rows
-from kappa.state import KeyedState
+from kappa.operators.keyed import answered, computed, key_row, run_rows
+from kappa.state import KeyedState, detached
 from kappa.time import PLUS_INFINITY
 
 VALUE = "value"
