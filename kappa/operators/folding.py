@@ -16,7 +16,8 @@ from kappa.codec import check_key
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
 from kappa.operators.contract import Instance, Operator, OperatorContext
-from kappa.operators.keyed import answered, computed, key_row, run_rows
+from kappa.operators.failing import evaluate
+from kappa.operators.keyed import answered, key_row, run_rows
 from kappa.state import KeyedState, detached
 from kappa.time import PLUS_INFINITY
 
@@ -152,14 +153,14 @@ class Folding(Instance):
     """Any of the three: what differs is the loop."""
 
     def __init__(self, key: Selector, context: OperatorContext, loop: Loop) -> None:
-        self._keys = key.bind(context.params)
+        self._parts = [key.bind(context.params, fresh=context.shared)]
         self._context = context
         self._loop = loop
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """One result per row, at most."""
         context = self._context
-        batch, (keys,), dead = computed(batch, lambda rows: [self._keys(rows)], context)
+        batch, (keys,), dead = evaluate(self._parts, batch, context)
         outs: list[Any] = []
         rows = batch.rows(fresh=context.shared)
         dead += run_rows(self._loop(outs), batch, keys, [rows], outs, context)

@@ -79,39 +79,6 @@ def dead_letter(batch: Batch, index: int, cause: BaseException, context: Operato
     return batch.emitted([index], rows=[letter], output=DEAD_LETTER)
 
 
-def computed(
-    batch: Batch, compute: Callable[[Batch], Columns], context: OperatorContext
-) -> tuple[Batch, Columns, list[Batch]]:
-    """Columns computed from a batch, and the dead letters of the rows where that failed.
-
-    Args:
-        batch: the rows.
-        compute: gives columns; raises RowFailure for the first row that fails.
-        context: says what to do with such a row.
-
-    Returns:
-        The batch without the failing rows, its columns, and the dead letters.
-    """
-    try:
-        return batch, compute(batch), []
-    except RowFailure as failure:
-        if not context.dead_letters:
-            failure.batch = batch
-            raise
-    kept: list[int] = []
-    rows: Columns = []
-    dead: list[Batch] = []
-    for index in range(batch.count):
-        try:
-            rows.append([column[0] for column in compute(batch.slice(index, index + 1))])
-            kept.append(index)
-        except RowFailure as failure:
-            dead.append(dead_letter(batch, index, failure.cause, context))
-    left = batch.take(kept)
-    columns = list(map(list, zip(*rows, strict=True))) if rows else compute(left)
-    return left, columns, dead
-
-
 def run_rows(
     kernel: Kernel,
     batch: Batch,

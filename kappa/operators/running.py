@@ -18,7 +18,8 @@ from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.expressions import Selector
 from kappa.operators.contract import Fields, Instance, Operator, OperatorContext
-from kappa.operators.keyed import check_names, computed, key_columns, run_rows
+from kappa.operators.failing import evaluate
+from kappa.operators.keyed import check_names, key_columns, run_rows
 from kappa.state import detached
 from kappa.time import PLUS_INFINITY
 
@@ -78,7 +79,8 @@ class Running(Instance):
     """Accumulators by key, in the step's state."""
 
     def __init__(self, key: Selector, layout: Layout, context: OperatorContext) -> None:
-        self._keys = key.bind(context.params)
+        read = (key, *layout.values, *layout.conditions)
+        self._parts = [one.bind(context.params, fresh=context.shared) for one in read]
         self._names = key.names
         self._layout = layout
         self._inputs = layout.bind(context.params)
@@ -90,7 +92,7 @@ class Running(Instance):
     def process(self, batch: Batch) -> Iterable[Batch]:
         """One row per row."""
         context = self._context
-        batch, (keys, *columns), dead = computed(batch, self._columns, context)
+        batch, (keys, *columns), dead = evaluate(self._parts, batch, context)
         kernel, state = self._kernel(self._inputs.solid(batch)), self._state
         outs: list[Any] = []
 
@@ -106,9 +108,6 @@ class Running(Instance):
         results = map(list, zip(*outs, strict=True)) if outs else ([] for _ in self._layout.names)
         made = key_columns(self._names, keys) | dict(zip(self._layout.names, results, strict=True))
         return [batch.with_columns(made), *dead, *failed]
-
-    def _columns(self, batch: Batch) -> list[list[Any]]:
-        return [self._keys(batch), *self._inputs.columns(batch)]
 
     def _kernel(self, solid: tuple[bool, ...]) -> Callable[..., None]:
         if self._loose is None:  # what was restored may have met rows without a value
