@@ -185,7 +185,7 @@ def watermark(tracker: Tracker, topics: Iterable[str], before: int) -> int:
 
 def opened(node: Node) -> Step:
     if isinstance(node, Window):
-        kinds = {"session": SessionStep, "count": CountStep}
+        kinds = {"session": SessionStep, "count": CountStep, "global": CountStep}
         return kinds.get(node.kind[0], AlignedStep)(node)
     found = {FlatMap: FlatMapStep, Running: RunningStep, Dedup: DedupStep}
     return found.get(type(node), Step)(node)

@@ -269,7 +269,10 @@ class SessionStep(Step):
 
 
 class CountStep(Step):
-    """Every n records of a key, by order of arrival; the rest comes on closing."""
+    """Every n records of a key, by order of arrival; the rest comes on closing.
+
+    A global window is one whose number never comes.
+    """
 
     def __init__(self, node: Any) -> None:
         super().__init__(node)
@@ -284,7 +287,7 @@ class CountStep(Step):
         for rank, time, row in rows:
             key = key_of(row, self.node.keys)
             self.items.setdefault(key, []).append(self.arrive(time, row))
-            if len(self.items[key]) == self.node.kind[1]:
+            if self.node.kind[1:] == (len(self.items[key]),):
                 out.append(((*rank, 0), *self._made(key, self.items.pop(key))))
         return out
 

@@ -17,6 +17,7 @@ from hypothesis import given
 from strategies import examples, scenarios
 
 from kappa import Calendar, Pipeline, Session, Sliding, Tumbling, agg, asc, col, desc, when
+from kappa.triggers import AtWatermark, Every, OnCount
 from kappa.windows import Count, Global
 
 CATALOGUE: dict[str, Callable[[Any], Any]] = {}
@@ -73,6 +74,12 @@ def count_windows_over_windows(a):
 @entry
 def global_window(a):
     return a.key_by("k").window(Global()).aggregate(n=agg.count(), all=agg.collect("v"))
+
+
+@entry
+def global_window_by_count(a):
+    windowed = a.key_by("k").window(Global(), trigger=OnCount(2), panes="discarding")
+    return windowed.aggregate(n=agg.count(), all=agg.collect("v"))
 
 
 @entry
@@ -152,20 +159,17 @@ def interval_join(a):
 
 def with_triggers() -> None:
     """Every trigger with every way of showing panes."""
-    from kappa import triggers
-
-    made: dict[str, Any] = {}
-    for name, make in {
-        "count": lambda: triggers.OnCount(2),
-        "early": lambda: triggers.AfterWatermark(early=triggers.Every(4)),
-    }.items():
-        try:
-            made[name] = make()
-        except (AttributeError, TypeError):
-            continue
+    made = {
+        "plain": None,
+        "early count": AtWatermark(early=OnCount(2)),
+        "early every": AtWatermark(early=Every(4)),
+        "early append time": AtWatermark(early=Every(4, clock="append")),
+        "early once": AtWatermark(early=OnCount(2).once()),
+        "late count": AtWatermark(late=OnCount(2)),
+    }
     for name, trigger in made.items():
         for panes in ("accumulating", "discarding", "retracting"):
-            for window in (Tumbling(10), Session(5)):
+            for window in (Tumbling(10), Sliding(10, 5), Session(5)):
                 _triggered(name, trigger, panes, window)
 
 
