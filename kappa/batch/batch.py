@@ -144,6 +144,13 @@ class Batch(Places):
         }
         return out
 
+    @property
+    def max_time(self) -> int:
+        """The latest event time; minus infinity if there are no rows."""
+        if self._max_time is None:
+            self._max_time = max(self.times, default=MINUS_INFINITY)
+        return self._max_time
+
     # -- content -------------------------------------------------------------------------
 
     @property
@@ -340,7 +347,7 @@ class Batch(Places):
     def with_times(self, times: list[int]) -> Batch:
         """The same rows with new event times."""
         out = self.marked()
-        out.times, out._min_time = self._fitting(times), None
+        out.times, out._min_time, out._max_time = self._fitting(times), None, None
         return out
 
     def _twin(self, times: list[int] | None = None) -> Batch:
@@ -348,7 +355,7 @@ class Batch(Places):
         out = Batch(self.times if times is None else self._fitting(times), None, None, self._runs)
         out._same_as(self)
         if times is None:
-            out._min_time = self._min_time
+            out._min_time, out._max_time = self._min_time, self._max_time
         return out
 
     def emitted(
