@@ -8,8 +8,8 @@ from typing import Any, TypeVar, overload
 
 from kappa.errors import ConfigError
 from kappa.log import Log, check_name
-from kappa.plan.params import declared_params, resolve_params
 from kappa.plan import Graph, Plan, SourceSpec, compile_plan, explain, mermaid
+from kappa.plan.params import declared_params, resolve_params
 from kappa.runtime.live import LiveRun, Running
 from kappa.runtime.replay import Replay
 from kappa.runtime.results import (

@@ -266,9 +266,7 @@ class KeyedStream(Stream[T]):
         """A class of the user's with declared state, `on_record` and `on_timer`."""
         return self._keyed(Process(self.key, function), free_rows=True)
 
-    def deduplicate(
-        self, *, keep: str = "first", within: Duration | None = None
-    ) -> KeyedStream[T]:
+    def deduplicate(self, *, keep: str = "first", within: Duration | None = None) -> KeyedStream[T]:
         """One row per key: the first or the last, within a span of event time."""
         span = None if within is None else duration_ms(within, name="within", minimum=1)
         return self._keyed(Deduplicate(self.key, keep=keep, within=span))

@@ -370,6 +370,10 @@ class Log:
         """
         return self._store.read_parts(parts)
 
+    def holds(self, part: Part) -> bool:
+        """Whether retention has left the records of a part."""
+        return not self._store.removed(part.topic_id, part.partition, part.segment)
+
     def commit(self, drafts: Sequence[Draft]) -> list[AppendResult]:
         """Appends drafts in order under one lock, each whole; see `Store.commit`."""
         return self._store.commit(drafts)

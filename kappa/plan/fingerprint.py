@@ -84,7 +84,9 @@ def code_digest(part: object) -> str:
     for function in found:
         for piece in _code_text(function.__code__):
             digest.update(piece.encode())
-        digest.update(repr(function.__defaults__).encode() if _plain(function.__defaults__) else b"")
+        digest.update(
+            repr(function.__defaults__).encode() if _plain(function.__defaults__) else b""
+        )
         for cell in function.__closure__ or ():
             digest.update(_cell_text(cell.cell_contents).encode())
     return digest.hexdigest()[:16]

@@ -173,7 +173,7 @@ def _names(nodes: list[Node]) -> list[str]:
     for node in nodes:
         upstream = "+".join(dict.fromkeys(anchors[edge.node] for edge in node.inputs))
         sides = "".join(f".{edge.output}" for edge in node.inputs if edge.output)
-        key = "" if node.key is None else f" by {node.key}"
+        key = "" if node.key is None else f" by {_key_text(node.key)}"
         if isinstance(node.part, SourceSpec | SinkSpec):
             name = f"{node.part.kind} {node.part.topic}"
         else:
@@ -185,6 +185,13 @@ def _names(nodes: list[Node]) -> list[str]:
         own = node.part.topic if isinstance(node.part, SourceSpec) else name
         anchors.append(own if anchored else upstream)
     return names
+
+
+def _key_text(key: Selector) -> str:
+    """A key for a step's name; two different expressions never have the same text."""
+    names = key.names
+    bare = Selector.of(names) == key if names else True
+    return ", ".join(names) or "nothing" if bare else str(key)
 
 
 def _check_unique(nodes: list[Node], names: list[str]) -> None:
@@ -232,7 +239,9 @@ def _ranked(nodes: list[Node]) -> set[int]:
     needed: set[int] = set()
     for node in nodes:
         above = [origins[edge.node] for edge in node.inputs]
-        sources = frozenset().union(*(one for one, _ in above)) if above else frozenset({node.index})
+        sources = (
+            frozenset().union(*(one for one, _ in above)) if above else frozenset({node.index})
+        )
         plain = all(flag for _, flag in above)
         if isinstance(node.part, Operator) and node.part.stateful:
             plain = False

@@ -17,7 +17,16 @@ from kappa.batch import Batch
 from kappa.codec import stable_hash
 from kappa.errors import OutputDiffers
 from kappa.expressions import Selector
-from kappa.log import CLOSING, AppendResult, Body, Draft, Log, ProducerHandle, encode_body, encode_columns
+from kappa.log import (
+    CLOSING,
+    AppendResult,
+    Body,
+    Draft,
+    Log,
+    ProducerHandle,
+    encode_body,
+    encode_columns,
+)
 from kappa.runtime.executor import Output
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
@@ -224,9 +233,5 @@ def _body(target: Target, batch: Batch, keys: Sequence[Any] | None) -> Body:
     stored = keys if target.stores_key else None
     kind, content = batch.columns_or_rows()
     if kind == "columns":
-        return encode_columns(
-            batch.times, content, stored, codec=target.codec, where=target.topic
-        )
+        return encode_columns(batch.times, content, stored, codec=target.codec, where=target.topic)
     return encode_body(batch.times, content, stored, codec=target.codec, where=target.topic)
-
-

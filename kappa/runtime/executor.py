@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kappa.batch import Batch, RowFailure
-from kappa.errors import OperatorError
 from kappa.operators.contract import Instance, Operator, OperatorContext
 from kappa.plan import Edge, Plan, SinkSpec, SourceSpec, Step
 from kappa.plan.plan import DEAD_LETTER
 from kappa.runtime.driver import Driver
+from kappa.runtime.locating import StepFailed
 from kappa.runtime.merge import merge
 from kappa.runtime.watermarks import combine
 from kappa.state import StepState
@@ -93,8 +93,7 @@ class Executor:
             sources: batches and watermarks by the source step's index.
 
         Raises:
-            OperatorError: the user's function failed on a record, or a sink cannot hold
-                what it was given.
+            StepFailed: the user's function failed on a row.
         """
         flows: dict[Edge, list[Batch]] = defaultdict(list)
         marks: dict[int, Marks] = {}
@@ -132,7 +131,7 @@ class Executor:
                 results = driver.run(inputs, levels, lsns, append_times)
                 marks[step.index] = held_back(levels, incoming, operator.holdback)
         except RowFailure as failure:
-            raise self._failed(step, failure) from failure.cause
+            raise StepFailed(step, failure) from failure.cause
         for result in results:
             if result.count:
                 flows[Edge(step.index, result.output)].append(result)
@@ -148,9 +147,7 @@ class Executor:
         ranked = all(batch.ranks is not None for edge in step.inputs for batch in flows[edge])
         return merge([flows[edge] for edge in step.inputs], ranked=ranked), together
 
-    def _dead_letters(
-        self, flows: dict[Edge, list[Batch]], marks: dict[int, Marks]
-    ) -> Output:
+    def _dead_letters(self, flows: dict[Edge, list[Batch]], marks: dict[int, Marks]) -> Output:
         lists = [flows[Edge(step.index, DEAD_LETTER)] for step in self.plan.steps]
         found = [batches for batches in lists if batches]
         batches = found[0] if len(found) == 1 else merge(found, ranked=False) if found else []
@@ -159,18 +156,6 @@ class Executor:
             self.plan.dead_letter_topic,
             batches,
             [combine(column) for column in zip(*columns, strict=True)],
-        )
-
-    def _failed(self, step: Step, failure: RowFailure) -> OperatorError:
-        lsn = failure.lsn
-        where = "" if lsn is None else f" on a record of LSN {lsn}"
-        row = "" if failure.row is None else f": {abbreviate(failure.row)}"
-        cause = failure.cause
-        return OperatorError(
-            f"step {step.name!r} (built at {step.site}) failed{where}{row}:"
-            f" {type(cause).__name__}: {cause}",
-            step=step.name,
-            lsn=lsn,
         )
 
     def close_all(self, lsn: int, append_time: int) -> list[Output]:
@@ -206,9 +191,3 @@ def held_back(levels: Sequence[int], incoming: Marks, holdback: int) -> Marks:
         None if mark is None else shift(level, -holdback) if holdback else level
         for level, mark in zip(levels, incoming, strict=True)
     ]
-
-
-def abbreviate(row: object, limit: int = 200) -> str:
-    """A row for a message, cut where it would fill the screen."""
-    text = repr(row)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

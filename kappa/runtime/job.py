@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-
+from dataclasses import replace
 from typing import Any
 
+from kappa.batch import Batch
 from kappa.errors import InternalError, OffsetOutOfRange, OperatorError
 from kappa.log import Entry, Log
-from kappa.plan import Plan, SourceSpec
+from kappa.plan import Plan, SourceSpec, Step
 from kappa.runtime.checkpoints import CheckpointStore
 from kappa.runtime.delivery import Delivery, Span
 from kappa.runtime.executor import Executor
+from kappa.runtime.locating import StepFailed, origin_of
 from kappa.runtime.reading import read_source
 from kappa.runtime.results import OnProgress, Progress, RunOptions, RunResult
 from kappa.runtime.units import Ceiling, Range, Unit, UnitPlanner
@@ -197,8 +199,8 @@ class Job:
         }
         try:
             outputs = self.executor.run(unit.lsns, unit.append_times, sources)
-        except OperatorError as error:
-            raise self._located(error, unit) from error.__cause__
+        except StepFailed as failed:
+            raise self._located(failed, unit) from failed.failure.cause
         self.delivery.deliver(unit.lsns, unit.append_times, outputs)
         self.position = unit.lsns[-1]
         self.append_time = unit.append_times[-1]
@@ -206,7 +208,7 @@ class Job:
         self.dirty = True
         self.broken = False
 
-    def _read(self, step: Any, index: int, unit: Unit) -> list[Any]:
+    def _read(self, step: Step, index: int, unit: Unit) -> list[Batch]:
         parts = unit.parts[index]
         try:
             return read_source(self.log, step, index, unit.lsns, unit.append_times, parts)
@@ -216,9 +218,18 @@ class Job:
             unit.records -= gone
             return read_source(self.log, step, index, unit.lsns, unit.append_times, kept)
 
-    def _located(self, error: OperatorError, unit: Unit) -> OperatorError:
+    def _located(self, failed: StepFailed, unit: Unit) -> OperatorError:
         """The error with the topic, partition and offset of its record, where they are known."""
-        return error
+
+        def read(step: Step, lsn: int) -> tuple[list[Batch], dict[int, int]]:
+            source = self.plan.sources.index(step)
+            at = unit.lsns.index(lsn)
+            parts = [(0, part) for place, part in unit.parts[source] if place == at]
+            ranked = replace(step, ranked=True)
+            batches = read_source(self.log, ranked, source, [lsn], [0], parts)
+            return batches, {part.partition: part.base_offset for _, part in parts}
+
+        return failed.error(origin_of(failed, self.plan, self.executor.instances, read))
 
     def close_windows(self, *, final: bool) -> int:
         """Fires all that is left; returns the LSN of the append that says so.
@@ -228,7 +239,10 @@ class Job:
                 and a run that goes on from here voids it.
         """
         self.broken = True
-        outputs = self.executor.close_all(self.position, self.append_time)
+        try:
+            outputs = self.executor.close_all(self.position, self.append_time)
+        except StepFailed as failed:
+            raise failed.error(None) from failed.failure.cause
         if final:
             return self.delivery.claim_end(self.position, self.append_time, outputs)
         return self.delivery.close(self.position, self.append_time, outputs)

@@ -14,6 +14,7 @@ from kappa.runtime.job import Job
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
 from kappa.runtime.tuning import tuned
 from kappa.runtime.versions import DRAINED, LIVE, REPLAYED, REPLAYING, Version
+from kappa.time import PLUS_INFINITY
 
 
 class LiveRun:
@@ -107,7 +108,7 @@ class LiveRun:
 
     def _hand_over(self, version: Version) -> Version:
         """From replay to live without gap or double: void the closing append, then go on."""
-        if version.until < versions.PLUS_INFINITY or version.late != "as_live":
+        if version.until < PLUS_INFINITY or version.late != "as_live":
             raise ConfigError(
                 f"{version.name} is a replay with until= or late='complete': it is finished;"
                 " only a replay of everything as it was live can go on"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kappa.errors import ConfigError, Stopped
@@ -129,7 +130,7 @@ class Replay:
             return self._resume(known)
         if known is not None:
             self._discard(known)
-        wanted = versions.replace(self.wanted, end_lsn=self.log.end_lsn)
+        wanted = replace(self.wanted, end_lsn=self.log.end_lsn)
         return versions.create(self.log, self.plan, wanted)
 
     def _resume(self, known: Version) -> Version:
@@ -149,18 +150,18 @@ class Replay:
 
     def _discard(self, known: Version) -> None:
         promoted = [
-            name
-            for name in known.outputs
-            if self.log.catalog.aliases.get(name) == known.version
+            name for name in known.outputs if self.log.catalog.aliases.get(name) == known.version
         ]
         if promoted and len(versions.versions_of(self.log, known.pipeline)) > 1:
             raise ConfigError(
                 f"{known.name} is the promoted version: readers of {promoted[0]!r} would see it"
                 " empty; replay into another one and promote that"
             )
-        for topic in known.outputs.values():
-            self.log.delete_topic(self.log.catalog.topics[topic].full_name)
-        checkpoint_store(self.log, known, self.options).clear()
+        checkpoint_store(self.log, known, self.options).drop_after(-1)
+        for number in known.outputs.values():
+            topic = self.log.catalog.topics.get(number)
+            if topic is not None:  # else a first try got this far
+                self.log.delete_topic(topic.full_name)
 
     def _reads(self) -> Range | None:
         margin = self.margin if self.margin is not None else self.warmup_ms
@@ -197,5 +198,3 @@ def margin_before(plan: Plan) -> int | None:
 
 def _own_margin(step: Step) -> int | None:
     return step.part.margin_before if isinstance(step.part, Operator) else 0
-
-

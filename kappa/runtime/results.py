@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from kappa.errors import ConfigError
-from kappa.time import Duration, MINUS_INFINITY, duration_ms, format_time
+from kappa.time import MINUS_INFINITY, Duration, duration_ms, format_time
 
 READ_RECORDS = 4096
 """Records taken in at once: more leave the processor's cache, fewer pay per batch."""

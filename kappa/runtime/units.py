@@ -156,7 +156,9 @@ class UnitPlanner:
     ) -> int | None:
         clock = self.clocks[index]
         source_of = self.source_of
-        parts = [(p.partition, p.max_time, p.count) for p in touched if source_of[p.topic_id] == index]
+        parts = [
+            (p.partition, p.max_time, p.count) for p in touched if source_of[p.topic_id] == index
+        ]
         claim = None
         for topic, value in claims:
             if source_of[topic] == index and value is not None:

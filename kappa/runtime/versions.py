@@ -121,9 +121,7 @@ def create(log: Log, plan: Plan, version: Version) -> Version:
     """
     _check_owners(log, plan, version)
     pins = {name: log.topic(name).id for name in source_names(plan)}
-    outputs = {
-        target.topic: _make_topic(log, version, target) for target in _wanted_topics(plan)
-    }
+    outputs = {target.topic: _make_topic(log, version, target) for target in _wanted_topics(plan)}
     made = replace(version, pins=pins, outputs=outputs)
     made.save(log)
     first = {name: made.version for name in outputs if name not in log.catalog.aliases}

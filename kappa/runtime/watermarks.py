@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kappa.plan.graph import SourceSpec
-from kappa.time import MINUS_INFINITY, PLUS_INFINITY, format_duration, format_time
+from kappa.time import MINUS_INFINITY, format_time
 
 
 class SourceClock:
@@ -163,13 +163,18 @@ class SourceClock:
         """Who holds the watermark, and since when."""
         if self.claims:
             claim, who = min((claim, who) for who, claim in self.claims.items())
-            return Hold(self.spec.topic, None, who or "an append", self.watermark, claim, self.claimed_at[who])
+            return Hold(
+                self.spec.topic,
+                None,
+                who or "an append",
+                self.watermark,
+                claim,
+                self.claimed_at[who],
+            )
         if not self.newest:
             return Hold(self.spec.topic, None, "", self.watermark, None, self.first_append)
         newest, partition = min((newest, partition) for partition, newest in self.newest.items())
-        return Hold(
-            self.spec.topic, partition, "", self.watermark, newest, self.seen_at[partition]
-        )
+        return Hold(self.spec.topic, partition, "", self.watermark, newest, self.seen_at[partition])
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,8 @@ class Hold:
         head = f"{self.topic}: watermark {format_time(self.watermark)}"
         since = "" if self.since is None else f", last heard of at {format_time(self.since)}"
         if self.producer:
-            return f"{head}, held by producer {self.producer!r} (claims {format_time(self.newest)}{since})"
+            claimed = format_time(self.newest)
+            return f"{head}, held by producer {self.producer!r} (claims {claimed}{since})"
         if self.partition is None:
             return f"{head}, held because the topic has no record yet"
         return (
@@ -205,5 +211,3 @@ def combine(watermarks: Iterable[int | None]) -> int | None:
     """
     known = [watermark for watermark in watermarks if watermark is not None]
     return min(known) if known else None
-
-

@@ -68,7 +68,9 @@ def run(
     with Log.memory(clock=clock) as log:
         for topic, items in inputs.items():
             _check_inputs(topic, items)
-            log.create_topic(topic, time=_time_field(topic, items, time), partitions=partitions, key=key)
+            log.create_topic(
+                topic, time=_time_field(topic, items, time), partitions=partitions, key=key
+            )
         fill(log, inputs, clock=clock)
         result = pipeline.run(
             log, drain=True, params=params, read_records=read_records, checkpoint_every=None
