@@ -6,7 +6,7 @@ same log into a topic of its own, compared, and put behind the bare name.
 Prints:
 
     revenue before: {'de': 1500, 'fr': 700}
-    rows that differ: 2
+    rows that differ: 3
     revenue after: {'de': 15.0, 'fr': 7.0}
     one more sale: {'de': 17.5, 'fr': 7.0}
 """

@@ -71,8 +71,11 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         return exits.INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return exits.USAGE
     except click.ClickException as error:
-        error.show(sys.stderr)
+        _say(f"{error.format_message()} {_see(error)}")
         return exits.USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; that is no failure.
@@ -83,6 +86,11 @@ def run(arguments: list[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return _failed(error)
+
+
+def _see(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"(see `{context.command_path if context else 'kappa'} --help`)"
 
 
 def _failed(error: Exception) -> int:

@@ -7,7 +7,7 @@ import click
 from kappa.cli.target import find_pipeline
 
 
-@click.command()
+@click.command(short_help="Explain what each step reads and keeps.")
 @click.argument("pipeline")
 @click.option("--mermaid", is_flag=True, help="A picture, as Mermaid text.")
 @click.option("--code", is_flag=True, help="With the Python that is generated for the steps.")

@@ -30,7 +30,7 @@ checkpoint_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Run PIPELINE live until Ctrl-C.")
 @click.argument("pipeline")
 @log_option
 @version_option
@@ -51,7 +51,7 @@ def run(directory: Path, pipeline: str, params: tuple[str, ...], **options: Any)
     _work(found.run, found, directory, params, arguments, options, title=f"run {found.name}")
 
 
-@click.command()
+@click.command(short_help="Replay the log through PIPELINE into a version.")
 @click.argument("pipeline")
 @log_option
 @version_option
@@ -132,7 +132,7 @@ def _shown_on(meter: Meter) -> Callable[[Progress], None]:
 
 def _typed(pipeline: Pipeline, texts: Mapping[str, str]) -> dict[str, Any]:
     """The parameters' values from text, by the types they are declared with."""
-    declared = {param.name: param for param in declared_params(pipeline.plan())}
+    declared = declared_params(pipeline.plan())
     values: dict[str, Any] = {}
     for name, text in texts.items():
         kind = declared[name].type if name in declared else str

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from kappa.errors import ConfigError, KappaError
 from kappa.pipeline import Pipeline
+
+T = TypeVar("T")
 
 
 def find_pipeline(address: str) -> Pipeline:
@@ -26,7 +29,7 @@ def find_pipeline(address: str) -> Pipeline:
     found = _named(module, name, address) if name else _only(module, address)
     if isinstance(found, Pipeline):
         return found
-    if isinstance(found, Callable):  # type: ignore[arg-type]
+    if callable(found):
         made = _guarded(found, address)
         if isinstance(made, Pipeline):
             return made
@@ -64,7 +67,7 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _guarded(call: Callable[[], object], where: str):  # type: ignore[no-untyped-def]
+def _guarded(call: Callable[[], T], where: str) -> T:
     try:
         return call()
     except KappaError:

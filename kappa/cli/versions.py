@@ -18,7 +18,7 @@ from kappa.runtime.results import RunOptions
 from kappa.runtime.versions import versions_of
 
 
-@click.command()
+@click.command(short_help="Compare two versions of an output.")
 @click.argument("left")
 @click.argument("right")
 @log_option
@@ -59,7 +59,7 @@ def _diff_facts(found: Diff) -> dict[str, Any]:
     }
 
 
-@click.command()
+@click.command(short_help="Make a version what the bare names stand for.")
 @click.argument("name")
 @log_option
 @json_option
@@ -73,7 +73,7 @@ def promote(directory: Path, name: str, as_json: bool) -> None:
         click.echo(str(done))
 
 
-@click.command()
+@click.command(short_help="Go back to the version before.")
 @click.argument("name")
 @log_option
 @json_option
@@ -87,7 +87,7 @@ def rollback(directory: Path, name: str, as_json: bool) -> None:
         click.echo(str(done))
 
 
-@click.command()
+@click.command(short_help="List the checkpoints of PIPELINE.")
 @click.argument("pipeline")
 @log_option
 @click.option("--version", type=click.IntRange(1), help="Only this version.")

@@ -8,6 +8,7 @@ One test per page; the blocks of a page share a namespace and an empty directory
     ```lang file=NAME     written to NAME
     ``` and ```text       not code: grammar, layout, commands that other tests run
     ```mermaid            a picture
+    ```hex                bytes, which the tests of the format read
 
 In expected output `...` stands for anything.
 """
@@ -28,7 +29,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(?P<kind>\w*)(?: file=(?P<file>\S+))?\n(?P<text>.*?)^```$", re.M | re.S)
-NOT_CODE = {"", "text", "mermaid"}
+NOT_CODE = {"", "text", "mermaid", "hex"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
