@@ -16,6 +16,7 @@ and for compressed bodies on the version of the codec's library.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -262,20 +263,14 @@ def _small(content: _Content) -> bytes | None:
     """The small form; None if it is too large for it, or something in it is refused."""
     times, _, _, keys, offsets, names, columns = content
     try:
-        if names is None:
-            values.check(columns)
-        else:
-            types: set[type] = set()
-            for column in columns:
-                types.update(map(type, column))
-            if not types <= values.PLAIN:
-                for column in columns:
-                    values.check(column)
+        # Columns one behind the other in one list: half as many lists to make and to test.
+        cells = columns if names is None else list(chain.from_iterable(columns))
+        if not set(map(type, cells)) <= values.PLAIN:
+            values.check(cells)
         if keys is not None:
-            keys = list(keys)
             values.check(keys)
         stored_names = None if names is None else list(names)
-        data = values.pack([times, keys, offsets, stored_names, columns])
+        data = values.pack([times, keys, offsets, stored_names, cells])
     except RecordRefused:
         return None  # the large form goes column by column, and so can say which
     return b"\x01" + data if len(data) < SMALL_BYTES else None
