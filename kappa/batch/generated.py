@@ -9,7 +9,7 @@ with `linecache`, so that a traceback shows the generated line.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import CodeType
 from typing import Any
@@ -74,19 +74,18 @@ def row_maker(fields: tuple[str, ...]) -> Callable[..., list[dict[str, Any]]]:
 
 
 @lru_cache(maxsize=512)
-def row_filler(fields: tuple[str, ...]) -> Callable[..., None]:
-    """A function that calls another with one dict, refilled with each row of the columns.
+def row_filler(fields: tuple[str, ...]) -> Callable[..., Iterator[Any]]:
+    """A generator of a function's results for one dict, refilled with each row.
 
-    `fill(function, append, *columns)` hands each result to `append`, so that what is done
-    before an error is kept. Without fields it takes any one column, for its length.
+    `fill(function, *columns)`. Without fields it takes any one column, for its length.
     """
     targets = ", ".join(f"row[{field!a}]" for field in fields) or "_"
     columns = fields or ("_",)
     source = (
-        f"def fill(function, append, {arguments(columns)}):\n"
+        f"def fill(function, {arguments(columns)}):\n"
         "    row = {}\n"
         f"    for {targets} in {'c0' if len(columns) == 1 else f'zip({arguments(columns)})'}:\n"
-        "        append(function(row))\n"
+        "        yield function(row)\n"
     )
     return build(source, "fill")
 

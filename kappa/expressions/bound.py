@@ -8,7 +8,7 @@ run again row by row to find the row: expressions have no effects, so that is sa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from kappa.batch import MISSING, Batch, RowFailure, located, unknown_field
@@ -257,13 +257,13 @@ class BoundFunction:
 def _refilled(
     function: Callable[[Any], Any],
     batch: Batch,
-    fill: Callable[..., None],
+    fill: Callable[..., Iterator[Any]],
     fields: tuple[str, ...],
 ) -> list[Any]:
     done: list[Any] = []
     columns = [batch.column(name) for name in fields] or [batch.times]
     try:
-        fill(function, done.append, *columns)
+        done.extend(fill(function, *columns))  # keeps what came before an error
     except Exception as cause:
         raise RowFailure(len(done), cause, done=done) from cause
     return done

@@ -1,9 +1,10 @@
 """Which fields a function of the row reads, where its bytecode leaves no doubt.
 
-The law: the answer is a set only if every use of the row is a subscript with a constant
-text that reads a value, `row["price"]`. Then the function cannot tell a row of these
-fields from the whole row, cannot change or keep it, and so fields that nobody reads need
-not be decoded. Anything else, and any instruction that is not known, means all fields.
+The law: the answer is a set only if every use of the row is `row["price"]` or
+`row.get("price")`, with constants, perhaps with a constant default. Then the function
+cannot tell a row of these fields from the whole row, cannot change or keep it, and so
+fields that nobody reads need not be decoded. Anything else, and any instruction that is
+not known, means all fields.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def reads_of(function: object) -> frozenset[str] | None:
 
     >>> sorted(reads_of(lambda row: row["price"] * row["number"]))
     ['number', 'price']
-    >>> reads_of(lambda row: row.get("price")) is None
+    >>> reads_of(lambda row: len(row)) is None
     True
     """
     if not isinstance(function, FunctionType) or sys.version_info[:2] not in KNOWN_PYTHON:
@@ -51,7 +52,7 @@ def reads_of(function: object) -> frozenset[str] | None:
     row = code.co_varnames[0]
     if row in code.co_cellvars:  # a function or generator inside keeps it
         return None
-    return _subscripts(list(dis.get_instructions(code)), row)
+    return _fields(list(dis.get_instructions(code)), row)
 
 
 def is_lazy(function: object) -> bool:
@@ -59,7 +60,7 @@ def is_lazy(function: object) -> bool:
     return not isinstance(function, FunctionType) or bool(function.__code__.co_flags & LAZY)
 
 
-def _subscripts(instructions: list[dis.Instruction], row: str) -> frozenset[str] | None:
+def _fields(instructions: list[dis.Instruction], row: str) -> frozenset[str] | None:
     found: set[str] = set()
     for index, instruction in enumerate(instructions):
         if "FAST" not in instruction.opname:
@@ -69,21 +70,50 @@ def _subscripts(instructions: list[dis.Instruction], row: str) -> frozenset[str]
         names = instruction.argval
         if names != row and not (isinstance(names, tuple) and row in names):
             continue
-        field = _subscript(instructions[index : index + 3])
+        field = _read(instructions[index + 1 : index + 6]) if _on_top(instruction, row) else None
         if field is None:
             return None
         found.add(field)
     return frozenset(found)
 
 
-def _subscript(three: list[dis.Instruction]) -> str | None:
-    """The field of `row["field"]`, if these three instructions are just that."""
-    if [part.opname for part in three] != ["LOAD_FAST", "LOAD_CONST", "BINARY_SUBSCR"]:
+def _on_top(one: dis.Instruction, row: str) -> bool:
+    """Whether all it does with the row is to put it on top of the stack."""
+    if one.opname in ("LOAD_FAST_LOAD_FAST", "STORE_FAST_LOAD_FAST"):
+        return bool(one.argval[0] != row and one.argval[1] == row)
+    return one.opname == "LOAD_FAST"
+
+
+def _read(rest: list[dis.Instruction]) -> str | None:
+    """The field, if what follows the row on the stack is `["field"]` or `.get("field")`."""
+    names = [one.opname for one in rest]
+    if names[:2] == ["LOAD_CONST", "BINARY_SUBSCR"]:
+        return _text(rest[0], rest[:2])
+    if not _is_method(rest[0], "get"):
         return None
-    if three[1].is_jump_target or three[2].is_jump_target:
+    consts = 2 if names[1:3] == ["LOAD_CONST", "LOAD_CONST"] else 1
+    calling = ["PRECALL", "CALL"] if "PRECALL" in names else ["CALL"]  # the first: 3.11 only
+    used = rest[: 1 + consts + len(calling)]
+    shape = [one.opname for one in used[1:]]
+    if shape != ["LOAD_CONST"] * consts + calling or used[-1].argval != consts:
         return None
-    field = three[1].argval
-    return field if type(field) is str else None
+    return _text(used[1], used)
+
+
+def _is_method(one: dis.Instruction, name: str) -> bool:
+    """Whether it loads a method that is called next, and not just an attribute."""
+    if one.argval != name:
+        return False
+    if sys.version_info < (3, 12):
+        return one.opname == "LOAD_METHOD"
+    return one.opname == "LOAD_ATTR" and bool((one.arg or 0) & 1)
+
+
+def _text(field: dis.Instruction, used: list[dis.Instruction]) -> str | None:
+    """The constant, unless it is no text or a jump leads in between."""
+    if any(one.is_jump_target for one in used):
+        return None
+    return field.argval if type(field.argval) is str else None
 
 
 def _names(code: CodeType) -> Iterator[str]:
