@@ -30,6 +30,7 @@ class Places:
 
     __slots__ = (
         "_hidden",
+        "_max_time",
         "_min_time",
         "_origin",
         "_pick",
@@ -52,6 +53,7 @@ class Places:
         self._ranks: list[tuple[Any, ...]] | None = None
         self._hidden: Columns = {}
         self._min_time: int | None = None
+        self._max_time: int | None = None
         self._origin: Any = None
         self._pick: Pick | None = None
 
