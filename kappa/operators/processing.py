@@ -249,12 +249,17 @@ class Processing(Instance):
 
     def emit(self, output: str, row: Any, time: Instant | None) -> None:
         """Adds a row to an output."""
+        self._check_open()
         if row is None:
             raise TypeError("emit: the row is None")
         if output and self._sides is not None and output not in self._sides:
             known = ", ".join(self._sides) or "none"
             raise Misuse(f"side output {output!r} is not among the class's sides: {known}")
         self._append(output, detached(row), self._ctx.time if time is None else instant_ms(time))
+
+    def _check_open(self) -> None:
+        if self._cause is None:
+            raise Misuse("open() emits no rows and sets no timers: there is no key yet")
 
     def _append(self, output: str, row: Any, time: int) -> None:
         emitted = self._outputs.get(output)
@@ -266,6 +271,7 @@ class Processing(Instance):
 
     def set_timer(self, time: Instant, tag: Hashable) -> None:
         """Makes a timer of the present key pending."""
+        self._check_open()
         at, key = instant_ms(time, name="timer"), self._scope.key
         if self._on_timer is None:
             raise Misuse(f"{type(self._user).__name__} sets a timer but has no method on_timer")
@@ -294,18 +300,20 @@ class Order:
     """
 
     def __init__(self) -> None:
-        self.turned = False
+        self.turned = False  # they have not come in ascending order
         self._last: dict[Any, tuple[int, int]] = {}
         self._highest = MINUS_INFINITY
+        self._previous: Any = None
 
     def next(self, time: int, key: Any) -> tuple[int, Any, int]:
         """The place of what a timer emits."""
         due, number = self._last.get(key, (MINUS_INFINITY, -1))
         place = (max(due, time), number + 1)
         self._last[key] = place
-        if time <= self._highest and not (time == self._highest and number < 0):
+        if time < self._highest or (due == time and key != self._previous):
             self.turned = True
         self._highest = max(self._highest, time)
+        self._previous = key
         return place[0], key, place[1]
 
 
@@ -346,8 +354,8 @@ def opened(cls: type, handles: Mapping[str, Any], ctx: ProcessContext) -> Any:
             f"process: {cls.__qualname__}() failed: {error}; the class is made without arguments,"
             " use ctx.params for settings"
         ) from error
-    vars(user).update(handles)
     if hasattr(user, "open"):
         user.open(ctx)
+    vars(user).update(handles)
     sealed = True
     return user
