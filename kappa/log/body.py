@@ -26,6 +26,7 @@ from kappa.codec import compression, values
 from kappa.codec.columns import Block
 from kappa.errors import ConfigError, RecordRefused
 from kappa.log.body_blocks import MAX_BODY_BYTES, assemble
+from kappa.log.body_many import decode_bodies
 from kappa.log.body_reader import Decoded, ascending, codec_of, decode_body
 from kappa.time import MAX_TIME, MIN_TIME
 
@@ -33,6 +34,7 @@ __all__ = [
     "MAX_BODY_BYTES",
     "Body",
     "Decoded",
+    "decode_bodies",
     "decode_body",
     "encode_body",
     "encode_columns",

@@ -70,6 +70,15 @@ class Decoded:
             self._solid = frozenset(name for name in known if solid(known[name]))
         return self._solid
 
+    def set_solid(self, names: frozenset[str]) -> None:
+        """What `solid` is, where whoever read the columns knows it without looking.
+
+        >>> found = decode_body(bytes.fromhex("01959105c0c092a161a1629201c0"))
+        >>> found.set_solid(frozenset()); found.solid
+        frozenset()
+        """
+        self._solid = names
+
     def rows(self) -> list[Any]:
         """The value of each record: dicts of the decoded fields, or the stored values.
 
@@ -207,7 +216,7 @@ def _decode_large(view: memoryview, fields: Collection[str] | None) -> Decoded:
         name: list(times) if kinds[at] == "t" else header.column(at) for name, at in asked.items()
     }
     found = Decoded(times, keys, offsets, names, columns, None)
-    found._solid = frozenset(name for name, at in asked.items() if kinds[at] != "v")
+    found.set_solid(frozenset(name for name, at in asked.items() if kinds[at] != "v"))
     bounds = header.bounds
     found.bounds = {name: bounds[at] for name, at in asked.items() if at in bounds}
     return found
