@@ -17,6 +17,7 @@ from hypothesis import given
 from strategies import examples, scenarios
 
 from kappa import Calendar, Pipeline, Session, Sliding, Tumbling, agg, asc, col, desc, when
+from kappa.state import ListState, MapState, ValueState
 from kappa.triggers import AtWatermark, Every, OnCount
 from kappa.windows import Count, Global
 
@@ -129,8 +130,73 @@ def diamond_of_windows(a):
 @entry
 def split_and_joined_again(a):
     high, low = a.split(col("v") > 0)
-    counted = low.key_by("k").aggregate(n=agg.count()).named("low")
+    counted = low.key_by("k").aggregate(n=agg.count(), v=agg.sum("v")).named("low")
     return high.union(counted).key_by("k").aggregate(rows=agg.count(), v=agg.sum("v"))
+
+
+class Timers:
+    """Timers in the past, the near and the far future, some deleted again."""
+
+    seen = ListState()
+    last = ValueState(default=None)
+
+    def on_record(self, row, ctx):
+        self.seen.append(row["v"])
+        if self.last.get() is not None and row["v"] > 3:
+            ctx.delete_timer(self.last.get(), "flush")
+        self.last.set(ctx.time + row["k"] * 7)
+        ctx.set_timer(self.last.get(), "flush")
+        ctx.set_timer(ctx.time - 3, "past")
+
+    def on_timer(self, time, tag, ctx):
+        ctx.emit({"key": ctx.key, "tag": tag, "seen": list(self.seen)})
+        if tag == "flush":
+            self.seen.clear()
+
+
+@entry
+def timers(a):
+    return a.key_by("name").process(Timers)
+
+
+class Delayed:
+    """Says that no timer comes sooner than 4 after its record, so that appends are merged."""
+
+    timer_delay = 4
+    n = ValueState(default=0, ttl=9)
+
+    def on_record(self, row, ctx):
+        self.n.set(self.n.get() + 1)
+        ctx.set_timer(ctx.time + 4 + row["k"], row["k"])
+
+    def on_timer(self, time, tag, ctx):
+        ctx.emit({"key": ctx.key, "tag": tag, "n": self.n.get(), "time": time})
+
+
+@entry
+def delayed_timers_and_state_that_expires(a):
+    return a.key_by("k").process(Delayed)
+
+
+class Watermarked:
+    """Lets the watermark into its output, and what state is left at it."""
+
+    live = MapState(ttl=6)
+
+    def on_record(self, row, ctx):
+        self.live.put(row["name"], row["v"])
+        ctx.emit({"w": ctx.watermark, "live": sorted(self.live.items()), "k": ctx.key})
+
+
+@entry
+def process_that_reads_the_watermark(a):
+    return a.key_by("k").process(Watermarked)
+
+
+@entry
+def process_behind_windows(a):
+    tens = a.key_by("k").window(Tumbling(10), lateness=5).aggregate(v=agg.sum("v")).named("tens")
+    return tens.with_columns(name=col("k").cast(str)).key_by("k").process(Timers)
 
 
 def optional(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
