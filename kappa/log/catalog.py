@@ -235,7 +235,7 @@ class Catalog:
         topic = self.topics.pop(data["topic"], None)
         if topic is not None:
             self._names.pop((topic.name, topic.version), None)
-            if self.aliases.get(topic.name) == topic.version:
+            if topic.version is not None and self.aliases.get(topic.name) == topic.version:
                 self.aliases.pop(topic.name)
 
     def _on_producer(self, data: Mapping[str, Any]) -> None:
