@@ -46,6 +46,17 @@ class LazyGroup(click.Group):
         return command
 
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the command; `| head` that has seen enough is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would take it for an error. What is buffered has nowhere to go.
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            return exits.OK
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="kappa")
@@ -77,11 +88,6 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         _say(f"{error.format_message()} {_see(error)}")
         return exits.USAGE
-    except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does; that is no failure.
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        return exits.OK
     except Exception as error:
         if debug:
             traceback.print_exc()

@@ -13,12 +13,11 @@ from rich.progress import (
     BarColumn,
     Progress,
     ProgressColumn,
-    SpinnerColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from kappa.cli.output import stderr
@@ -43,20 +42,18 @@ class _Rate(ProgressColumn):
         count, unit = task.fields["count"], task.fields["unit"]
         seconds = task.elapsed or 0.0
         rate = f"  {count / seconds:,.0f}/s" if seconds > 0.5 else ""
-        return Text(f"{count:,} {unit}{rate}")
+        return Text(f"{count:,} {unit}{rate}", no_wrap=True)
 
 
 @contextmanager
 def progress_line(title: str, *, unit: str = "records", quiet: bool = False) -> Iterator[Meter]:
     """A line of progress while the block runs; gone when it ends."""
     columns = (
-        SpinnerColumn(),
-        TextColumn(title),
-        BarColumn(bar_width=24),
-        _Rate(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn(title, table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=16),
+        _Rate(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
     )
     hidden = quiet or not stderr.is_terminal
     with Progress(*columns, console=stderr, transient=True, disable=hidden) as progress:

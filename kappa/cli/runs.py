@@ -123,11 +123,13 @@ def _shown_on(meter: Meter) -> Callable[[Progress], None]:
         if not first:
             first.append(progress.lsn)
         done, total = progress.lsn - first[0], progress.end_lsn - first[0]
-        meter.show(
-            done, total, count=progress.records, note=f"time {format_time(progress.watermark)}"
-        )
+        meter.show(done, total, count=progress.records, note=_clock(progress.watermark))
 
     return show
+
+
+def _clock(watermark: int) -> str:
+    return format_time(watermark).partition(".")[0].replace("T", " ")
 
 
 def _typed(pipeline: Pipeline, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -135,7 +137,7 @@ def _typed(pipeline: Pipeline, texts: Mapping[str, str]) -> dict[str, Any]:
     declared = declared_params(pipeline.plan())
     values: dict[str, Any] = {}
     for name, text in texts.items():
-        kind = declared[name].type if name in declared else str
+        kind = declared[name].kind if name in declared else str
         try:
             values[name] = _parsed(kind, text)
         except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,9 @@ def describe(directory: Path, name: str, as_json: bool) -> None:
 @topic.command()
 @click.argument("name")
 @log_option
-@click.option(
-    "-n", "--lines", default=10, show_default=True, help="The last so many records; 0: all."
-)
+@click.option("-n", "--lines", type=int, help="How many records; 0: all.  [default: the last 10]")
 @click.option("--partition", type=click.IntRange(0), help="Only this partition.")
-@click.option("--from", "start", help='Start at an offset, "lsn:N" or an ISO 8601 time instead.')
+@click.option("--from", "start", help='Begin at an offset, "lsn:N" or an ISO 8601 time.')
 @click.option("-f", "--follow", is_flag=True, help="Go on as records come, until Ctrl-C.")
 @json_option
 def tail(directory: Path, name: str, follow: bool, as_json: bool, **options: Any) -> None:
@@ -97,11 +96,13 @@ def tail(directory: Path, name: str, follow: bool, as_json: bool, **options: Any
 
 
 def _last(log: Log, name: str, options: dict[str, Any]) -> Iterator[Record]:
-    start = position(options["start"])
+    start, lines = position(options["start"]), options["lines"]
     records = log.read(name, partition=options["partition"], start=start)
-    if start is not None or options["lines"] == 0:
-        return iter(records)
-    return iter(deque(records, maxlen=options["lines"]))
+    if start is None:
+        return iter(
+            records if lines == 0 else deque(records, maxlen=10 if lines is None else lines)
+        )
+    return islice(records, lines or None)
 
 
 def _follow(log: Log, name: str, partition: int | None, after: int, as_json: bool) -> None:

@@ -13,9 +13,12 @@ from kappa.cli.options import aware, json_option, log_option, open_log
 from kappa.cli.output import print_json, print_table
 from kappa.cli.target import find_pipeline
 from kappa.log.compare import Diff
+from kappa.runtime.checkpoints import CheckpointInfo
 from kappa.runtime.job import checkpoint_store
 from kappa.runtime.results import RunOptions
 from kappa.runtime.versions import versions_of
+
+SHOWN = ("version", "status", "number", "name", "lsn", "size", "error")
 
 
 @click.command(short_help="Compare two versions of an output.")
@@ -107,8 +110,8 @@ def checkpoints(directory: Path, pipeline: str, version: int | None, as_json: bo
     elif not rows:
         click.echo(f"{found.name} has no checkpoints in {directory}")
     else:
-        print_table(list(rows[0]), [list(row.values()) for row in rows])
+        print_table(SHOWN, [[row[name] for name in SHOWN] for row in rows])
 
 
-def _checkpoint_facts(version: int, status: str, info: Any) -> dict[str, Any]:
+def _checkpoint_facts(version: int, status: str, info: CheckpointInfo) -> dict[str, Any]:
     return {"version": version, "status": status, **asdict(info)}

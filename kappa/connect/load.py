@@ -5,8 +5,8 @@ Invariants:
   appended again, whatever happened in between.
 - Lines are sent in order. What cannot be read is stopped at, skipped, or sent to the
   topic `<topic>.dead_letters`, which is a producer of its own over the same lines.
-- A source is known by `id`; for a file that is its path and its first line, so that
-  another file put under the same name is not taken for the old one.
+- A source is known by its topic and an `id`; for a file that is its path and its first
+  record, so that another file put under the same name is not taken for the old one.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class LoadResult:
     """What a load did.
 
     Args:
-        id: the producer the source is known by.
+        id: the producer that the source is known by in the log.
         appended: records that are new in the topic.
         repeated: records that were there already.
         broken: records that could not be read: skipped, or sent to the dead letters.
@@ -138,9 +138,11 @@ def load(
     clock = clock or SystemClock()
     started = clock.monotonic()
     reading = reading or Reading()
-    name = id or source_id(source, reading)
-    if time is None and (own := log.topic(topic).time) is not None:
-        time = TimeField(own)  # so that a record without one is named by its line
+    target = log.topic(topic)
+    # A source may be loaded into several topics, and a topic made anew is another one.
+    name = f"load:{target.full_name}.{target.id}:{id or source_id(source, reading)}"
+    if time is None and target.time is not None:
+        time = TimeField(target.time)  # so that a record without one is named by its line
     lines = source if isinstance(source, Lines) else Lines.open(source)
     try:
         feed = _Feed(lines, reading.records(lines), time, key, progress)
@@ -219,8 +221,8 @@ class _Feed:
         dead.close()
         if known > self.lines.number:
             raise SourceError(
-                f"{self.lines.name} has {self.lines.number} lines, but {known} of {name!r} were"
-                " loaded before: it was cut, or it is another source; give that one its own --id",
+                f"{self.lines.name} has {self.lines.number} lines, but {known} were loaded before:"
+                " it was cut, or it is another source; give that one its own --id",
                 path=self.lines.name,
             )
         self._report(appended + repeated + broken)

@@ -70,8 +70,20 @@ def test_a_file_that_shrank_is_refused(log: Log, tmp_path: Path):
     path = write(tmp_path / "p.csv", "n\n1\n2\n3\n")
     load(log, "people", path)
     write(path, "n\n1\n")
-    with pytest.raises(SourceError, match="has 2 lines, but 4 of"):
+    with pytest.raises(SourceError, match="has 2 lines, but 4 were loaded before"):
         load(log, "people", path)
+
+
+def test_a_file_can_go_into_two_topics_and_into_one_made_anew(log: Log, tmp_path: Path):
+    path = write(tmp_path / "p.csv", "n\n1\n2\n")
+    log.create_topic("others")
+    assert load(log, "people", path).appended == 2
+    assert load(log, "others", path).appended == 2
+    assert load(log, "others", path, id="x").appended == 2
+    log.delete_topic("others")
+    log.create_topic("others")
+    assert load(log, "others", path).appended == 2
+    assert load(log, "others", path, id="x").appended == 2
 
 
 def test_a_stream_needs_a_name(log: Log):
