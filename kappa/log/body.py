@@ -182,7 +182,7 @@ def keep_rows(data: bytes | memoryview, indices: Sequence[int]) -> Body:
 def _columns_of(rows: Sequence[Any]) -> tuple[tuple[str, ...] | None, Sequence[Any]]:
     """Names and columns of dicts with the same fields, else None and the rows themselves.
 
-    Guarded by benchmarks of appends; 25 ns per row and field.
+    25 ns per row and field, a third of what an append of dicts costs.
     """
     if set(map(type, rows)) != _DICT:
         return None, rows
