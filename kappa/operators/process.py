@@ -29,7 +29,6 @@ the same key and tag has fired since the end: a timer that sets itself again wou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import ClassVar
@@ -170,11 +169,11 @@ def names_watermark(cls: type) -> bool:
     >>> names_watermark(Reads)
     True
     """
-    members: Mapping[str, object] = {
-        name: value for base in cls.__mro__ for name, value in vars(base).items()
-    }
-    functions = [_function(value) for name, value in members.items() if name != "on_timer"]
-    return any(_names(function.__code__, "watermark") for function in functions if function)
+    members = [
+        value for base in cls.__mro__ for name, value in vars(base).items() if name != "on_timer"
+    ]
+    functions = filter(None, map(_function, members))
+    return any(_names(function.__code__, "watermark") for function in functions)
 
 
 def _function(value: object) -> FunctionType | None:
