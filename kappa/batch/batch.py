@@ -144,13 +144,6 @@ class Batch(Places):
         }
         return out
 
-    @property
-    def max_time(self) -> int:
-        """The latest event time; minus infinity if there are no rows."""
-        if self._max_time is None:
-            self._max_time = max(self.times, default=MINUS_INFINITY)
-        return self._max_time
-
     # -- content -------------------------------------------------------------------------
 
     @property

@@ -129,5 +129,12 @@ class Places:
             self._min_time = min(self.times, default=PLUS_INFINITY)
         return self._min_time
 
+    @property
+    def max_time(self) -> int:
+        """The latest event time; minus infinity if there are no rows."""
+        if self._max_time is None:
+            self._max_time = max(self.times, default=MINUS_INFINITY)
+        return self._max_time
+
     def __len__(self) -> int:
         return self.count
