@@ -86,7 +86,7 @@ class Literal(Node):
     shown: str = ""
 
     def __repr__(self) -> str:
-        return f"lit({shown(self)})"
+        return f"lit({self.shown or repr(self.value)})"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -155,7 +155,10 @@ class Call(Node):
         return Call(self.rule, children)
 
     def __repr__(self) -> str:
-        return self.rule.show.format(*map(shown, self.operands))
+        first, *rest = self.operands
+        infix = self.rule.show.startswith("({0} ")
+        opening = shown(first) if infix and not all(map(is_constant, rest)) else repr(first)
+        return self.rule.show.format(opening, *map(shown, rest))
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -174,7 +177,8 @@ class Logic(Node):
         return Logic(self.sign, *children)
 
     def __repr__(self) -> str:
-        return f"({shown(self.one)} {self.sign} {shown(self.other)})"
+        one = repr(self.one) if is_constant(self.other) else shown(self.one)
+        return f"({one} {self.sign} {shown(self.other)})"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -191,7 +195,7 @@ class Not(Node):
         return Not(*children)
 
     def __repr__(self) -> str:
-        return f"(~{shown(self.child)})"
+        return f"(~{self.child!r})"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -208,7 +212,7 @@ class IsNull(Node):
         return IsNull(*children)
 
     def __repr__(self) -> str:
-        return f"{shown(self.child)}.is_null()"
+        return f"{self.child!r}.is_null()"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -226,7 +230,7 @@ class FillNull(Node):
         return FillNull(*children)
 
     def __repr__(self) -> str:
-        return f"{shown(self.child)}.fill_null({shown(self.value)})"
+        return f"{self.child!r}.fill_null({shown(self.value)})"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -263,12 +267,23 @@ class Named(Node):
         return Named(children[0], self.name)
 
     def __repr__(self) -> str:
-        return f"{shown(self.child)}.named({self.name!r})"
+        return f"{self.child!r}.named({self.name!r})"
 
 
 def shown(node: Node) -> str:
-    """The text of an operand: a constant as itself."""
-    return node.shown or repr(node.value) if isinstance(node, Literal) else repr(node)
+    """The text of an operand: a constant as itself, unless it is null.
+
+    Where nothing else would make the whole an expression, a node writes `lit(...)` instead,
+    so that its text read as Python gives it again.
+    """
+    if isinstance(node, Literal) and node.value is not None:
+        return node.shown or repr(node.value)
+    return repr(node)
+
+
+def is_constant(node: Node) -> bool:
+    """Whether `shown` gives a plain value."""
+    return isinstance(node, Literal) and node.value is not None
 
 
 def walk(node: Node) -> Iterator[Node]:

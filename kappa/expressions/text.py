@@ -15,7 +15,7 @@ class Text:
     """What can be done with text; null stays null.
 
     >>> Text(Expression(Literal("Ada"))).lower()
-    'Ada'.str.lower()
+    lit('Ada').str.lower()
     """
 
     of: Expression
