@@ -58,8 +58,9 @@ def decode_bodies(
 def _stream(items: list[Any], count: int, fields: Collection[str] | None) -> Decoded | None:
     """Small bodies of the same fields as one; None for any that are more than that.
 
-    Whatever looks wrong here is left to `decode_body`, which says what it is. (Two bodies that are each malformed in a way
-    that makes up for the other's are not told apart: their checksums do that.)
+    Whatever looks wrong here is left to `decode_body`, which says what it is. (Two bodies,
+    each malformed in a way that makes up for the other's, are not told apart: their
+    checksums do that.)
     """
     parts = items[1::2]
     if items[::2] != [SMALL] * count or len(parts) != count:

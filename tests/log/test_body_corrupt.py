@@ -18,6 +18,7 @@ from strategies import examples
 
 from kappa.codec import encode_column
 from kappa.errors import CorruptBatch
+from kappa.log import body_blocks, body_reader
 from kappa.log.body import MAX_BODY_BYTES, decode_body, encode_body, keep_rows
 from kappa.log.body_blocks import assemble
 
@@ -70,6 +71,21 @@ def test_a_flipped_bit_is_corrupt_or_another_body(data):
             well_formed(found, fields)
 
 
+@pytest.mark.parametrize(
+    ("part", "broken", "body"),
+    [
+        (body_reader, ("_check_offsets", lambda offsets, count: None), "small kept"),
+        (body_blocks, ("check_names", lambda names, count: tuple(names)), "large none"),
+        (body_blocks.Header, ("_place", lambda self, end, align: None), "large none"),
+    ],
+    ids=["offsets", "names", "places"],
+)
+def test_a_reader_that_believes_too_much_is_caught(part, broken, body, monkeypatch):
+    monkeypatch.setattr(part, *broken)
+    with pytest.raises((AssertionError, AttributeError, TypeError)):
+        test_a_flipped_bit_is_corrupt_or_another_body(BODIES[body].data)
+
+
 def well_formed(found, fields):
     """What a reader may rely on without asking."""
     assert found.count == len(found.times) > 0
@@ -81,7 +97,7 @@ def well_formed(found, fields):
         assert len(found.values) == found.count
         return
     assert set(found.columns) == set(found.names) & (fields or set(found.names))
-    assert set(map(type, found.names)) <= {str}
+    assert set(map(type, found.names)) <= {str} and len(set(found.names)) == len(found.names)
     assert all(len(column) == found.count for column in found.columns.values())
     assert all(set(map(type, found.columns[name])) in ({int}, {float}) for name in found.solid)
 
