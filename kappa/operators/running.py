@@ -158,7 +158,7 @@ def kernel_source(
             "s = a[:]",
             "try:",
             *indented(adds),
-            "except Exception:",
+            "except:",
             "    a[:] = s",
             "    raise",
         ]
