@@ -7,9 +7,9 @@ Prints:
 
     sensor a [0s, 10s): 2 readings
     sensor a [0s, 10s): 3 readings
-    sensor a [10s, 20s): 1 readings
+    sensor a [10s, 20s): 2 readings
     sensor a [20s, 30s): 1 readings
-    late by 7 s: {'sensor': 'a', 'value': 4.0, 'ts': 3000}
+    late by 6 s: {'sensor': 'a', 'value': 4.0, 'ts': 3000}
 """
 
 from kappa import Pipeline, Tumbling, agg

@@ -37,22 +37,34 @@ def compare(one: Log, other: Log, *, version: int) -> Outcome:
         if left != right:
             where = f"append {appends + 1}: {_first_difference(left, right)}"
             return Outcome(appends, rows, digest.hexdigest(), where)
+        assert left is not None
         appends += 1
-        rows += len(left)
+        rows += len(left[1])
         digest.update(repr(left).encode())
     return Outcome(appends, rows, digest.hexdigest(), None)
 
 
-def _appends(log: Log, version: int) -> Iterator[list[tuple[Any, ...]]]:
+def _appends(log: Log, version: int) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    times = append_times(log)
     records = merge(*(log.read(f"{name}@{version}") for name in OUTPUTS), key=attrgetter("lsn"))
-    for _, group in itertools.groupby(records, key=attrgetter("lsn")):
-        yield [
-            (r.topic, r.partition, r.offset, r.time, r.append_time, r.key, r.value) for r in group
-        ]
+    for lsn, group in itertools.groupby(records, key=attrgetter("lsn")):
+        yield (
+            times[lsn],
+            [(r.topic, r.partition, r.offset, r.time, r.key, r.value) for r in group],
+        )
+
+
+def append_times(log: Log) -> dict[int, int]:
+    """The append time of every LSN."""
+    return {entry.lsn: entry.append_time for entry in log.entries(0)}
 
 
 def _first_difference(left: Any, right: Any) -> str:
-    for one, other in itertools.zip_longest(left or [], right or []):
+    if left is None or right is None:
+        return "one of the two has no more"
+    if left[0] != right[0]:
+        return f"append time {left[0]} against {right[0]}"
+    for one, other in itertools.zip_longest(left[1], right[1]):
         if one != other:
             return f"{one} against {other}"
-    return "one has more"
+    return "different"

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
+from examples.flights.check import append_times
 from examples.flights.data import HOUR_MS, ZONE
 from examples.flights.page import page
 from kappa import Log
@@ -163,7 +164,8 @@ def _by_seats(log: Log, turns: list[Row]) -> dict[str, float]:
 
 
 def _disorder(log: Log) -> Counter[int]:
+    times = append_times(log)
     return Counter(
-        max(-2, min(12, (record.append_time - record.time) // HOUR_MS))
+        max(-2, min(12, (times[record.lsn] - record.time) // HOUR_MS))
         for record in log.read("departures")
     )
