@@ -156,8 +156,9 @@ class Call(Node):
 
     def __repr__(self) -> str:
         first, *rest = self.operands
-        infix = self.rule.show.startswith("({0} ")
-        opening = shown(first) if infix and not all(map(is_constant, rest)) else repr(first)
+        # Python reads a comparison with a constant in front the other way round.
+        reflected = self.rule.show.startswith("({0} ") and self.rule.gives != "bool"
+        opening = shown(first) if reflected and not all(map(is_constant, rest)) else repr(first)
         return self.rule.show.format(opening, *map(shown, rest))
 
 

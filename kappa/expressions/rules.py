@@ -67,14 +67,15 @@ def _dt(
     *,
     gives: Gives = "any",
     of_ints: str | None = None,
+    method: str = "",
 ) -> list[Rule]:
-    """A rule in UTC, and one in a zone that is the last operand."""
+    """A rule in UTC, and one in a zone that is the last operand; `method` is what it shows."""
     given = [f"{{{n}}}" for n in range(1, arguments + 1)]
     zone = f"{{{arguments + 1}}}"
     utc = f"{{f}}({', '.join(['{0}', *given])})"
     local = f"{{f}}({', '.join(['{0}', *given, zone])})"
-    shown = f"{{0}}.dt.{name}({', '.join(given)})"
-    shown_local = f"{{0}}.dt.{name}({', '.join([*given, f'zone={zone}'])})"
+    shown = f"{{0}}.dt.{method or name}({', '.join(given)})"
+    shown_local = f"{{0}}.dt.{method or name}({', '.join([*given, f'zone={zone}'])})"
     return [
         Rule(f"dt_{name}", utc, shown, gives, function=function, of_ints=of_ints),
         Rule(f"dt_{name}_in", local, shown_local, gives, function=function),
@@ -128,6 +129,6 @@ _RULES = [
     *_dt("date", clockwork.date_of),
     *_dt("format", clockwork.text_of, 1),
     *_dt("truncate", clockwork.truncate, 1, of_ints="({0} // {1} * {1})"),
-    *_dt("start_of", clockwork.truncate, 1),
+    *_dt("start_of", clockwork.truncate, 1, method="truncate"),
 ]
 RULES = {rule.name: rule for rule in _RULES}
