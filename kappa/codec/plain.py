@@ -32,4 +32,7 @@ def unpack(data: bytes | memoryview) -> Any:
     Raises:
         ValueError: `data` is not one whole msgpack value.
     """
-    return msgpack.unpackb(data, use_list=False, strict_map_key=False)
+    try:
+        return msgpack.unpackb(data, use_list=False, strict_map_key=False)
+    except TypeError as error:  # a map or list as the key of a map
+        raise ValueError(str(error)) from None

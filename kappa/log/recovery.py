@@ -47,7 +47,7 @@ class RecoveryReport:
     """What opening the log found.
 
     Attributes:
-        lsn: the last LSN that is there.
+        lsn: the last LSN that was there and is kept.
         synced: up to where the log was known to be durable when it was opened.
         verified: how many appends above that were read and compared.
         cut_bytes: bytes behind the end that were set aside; 0 after a clean close.
@@ -160,11 +160,12 @@ def recover(files: Files, segments: Segments) -> Opened:
     if ledger.lsn < synced:
         raise _lost(files, ledger, synced, reason)
     _settle(ledger, synced)
+    end = ledger.lsn
     cut = Cut(files, ledger, firsts) if reason else None
     if cut is not None:
         cut.make(synced=synced, reason=reason)
     report = RecoveryReport(
-        lsn=ledger.lsn,
+        lsn=end,
         synced=synced,
         verified=verified,
         cut_bytes=cut.cut_bytes if cut else 0,
@@ -222,8 +223,8 @@ def _durable(files: Files, firsts: list[int]) -> tuple[int, tuple[dict[str, Any]
             synced = max(synced, min(entry.synced, entry.lsn - 1))
         if found is not None and (synced >= first - 1 or first == firsts[0]):
             return synced, found
-    path = files.path("journal")
-    raise CorruptBatch(f"{path} holds no journal file whose head can be read", path=path)
+    path = files.path(journal_name(firsts[0]) if firsts else "journal")
+    raise CorruptBatch(f"{path}: the head does not read back", path=path, position=0, lsn=0)
 
 
 def _bad_bodies(segments: Segments, ledger: Ledger, entry: Entry) -> str:

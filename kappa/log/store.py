@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from kappa.errors import ConfigError, CorruptBatch, LogError, RecordRefused
@@ -128,9 +129,18 @@ class Store:
 
     def refresh(self) -> int:
         """Takes in what other processes appended; the LSN reached. Cost: 1 µs if nothing."""
-        with self._mutex:
-            self._read_on()
-            return self.ledger.lsn
+        try:
+            with self._mutex:
+                self._read_on()
+                return self.ledger.lsn
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> LogError:
+        return LogError(
+            f"{self.files.path()} could not be read ({error.strerror or error})",
+            path=self.files.path(),
+        )
 
     def _read_on(self) -> bool:
         """Whether invalid bytes lie behind the last valid record."""
@@ -197,15 +207,16 @@ class Store:
         Cost: 12 µs, and 4 µs per draft of one row, without syncs.
         """
         self.check()
-        with self._mutex:
-            self._lock()
-            try:
-                results = self._commit(drafts)
-                reached = self.ledger.lsn
-            except OSError as error:
-                raise self._not_written(error) from error
-            finally:
-                self._append_lock.release()
+        try:
+            with self._mutex:
+                self._lock()
+                try:
+                    results = self._commit(drafts)
+                    reached = self.ledger.lsn
+                finally:
+                    self._append_lock.release()
+        except OSError as error:
+            raise self._not_written(error) from error
         self._appended(reached)
         return results
 
@@ -259,8 +270,8 @@ class Store:
 
     def control(self, kind: str, data: dict[str, Any]) -> int:
         """Appends a control record and takes it into the catalog; its LSN."""
-        with self.writing():
-            return self._control(kind, data)
+        with self.writing() as writing:
+            return writing.control(kind, data)
 
     def writing(self) -> Writing:
         """Holds the append lock, so that what is looked up stays true until it is written."""
@@ -414,7 +425,13 @@ class Store:
     def entries(self, after_lsn: int) -> Iterator[Entry]:
         """The journal's records behind `after_lsn`, up to the end as of now."""
         self.check()
-        return self.history.entries(after_lsn, end=self.refresh())
+        return self._reading(self.history.entries(after_lsn, end=self.refresh()))
+
+    def _reading(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        try:
+            yield from entries
+        except OSError as error:
+            raise self._unreadable(error) from error
 
     def read_parts(self, parts: Sequence[Part]) -> list[bytes]:
         """The bodies of parts, CRCs compared; see `Segments.read`."""
@@ -424,6 +441,8 @@ class Store:
         except FileNotFoundError:
             self.refresh()
             raise self._missing(parts) from None
+        except OSError as error:
+            raise self._unreadable(error) from error
 
     def _missing(self, parts: Sequence[Part]) -> LogError:
         for part in parts:
@@ -451,8 +470,10 @@ class Writing:
         store._mutex.acquire()
         try:
             store._lock()
-        except BaseException:
+        except BaseException as error:
             store._mutex.release()
+            if isinstance(error, OSError):
+                raise store._not_written(error) from error
             raise
         self._reached = store.ledger.lsn
         return self
@@ -461,10 +482,17 @@ class Writing:
         """Appends a control record; its LSN."""
         return self._store._control(kind, data)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         store = self._store
         reached = store.ledger.lsn
         store._append_lock.release()
         store._mutex.release()
+        if isinstance(error, OSError):
+            raise store._not_written(error) from error
         if reached > self._reached:
             store._appended(reached)
