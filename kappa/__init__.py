@@ -34,10 +34,7 @@ from kappa.expressions import (
 from kappa.log import Log, Record
 from kappa.pipeline import Pipeline
 from kappa.runtime.results import Progress, RunResult
-try:
-    from kappa.state import ListState, MapState, ValueState
-except ImportError:
-    pass
+from kappa.state import ListState, MapState, ValueState
 from kappa.streams import KeyedStream, Stream
 from kappa.time import ManualClock
 from kappa.triggers import AtWatermark, Every, OnCount

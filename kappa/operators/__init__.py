@@ -12,14 +12,9 @@ from kappa.operators.map import FlatMap, Map
 from kappa.operators.passing import AssignTime, Peek, Print, Union
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
-try:
-    from kappa.operators.deduplicate import Deduplicate
-except ImportError:
-    Deduplicate = None
-try:
-    from kappa.operators.process import Process
-except ImportError:
-    class Process: pass
+from kappa.operators.deduplicate import Deduplicate
+from kappa.operators.process import Process
+
 try:
     from kappa.operators.window import WindowAggregate
 except ImportError:
