@@ -134,6 +134,8 @@ class Pipeline:
         keep_checkpoints: int = KEEP_CHECKPOINTS,
         stop: threading.Event | None = None,
         on_progress: OnProgress | None = None,
+        restore: str | None = None,
+        savepoint: str | None = None,
     ) -> RunResult:
         """Runs live, from the last checkpoint or the log's start, until it is stopped.
 
@@ -149,6 +151,10 @@ class Pipeline:
             keep_checkpoints: how many to keep.
             stop: set it to stop the run after the unit in hand.
             on_progress: called after every unit.
+            restore: a savepoint ("name", or "2/name" of version 2) from which a version
+                that does not exist yet begins, instead of the log's start. Steps take up
+                the state of their name; what does not match is refused.
+            savepoint: a name under which the state at the end is kept for good.
 
         Raises:
             LogLocked: another run writes this version.
@@ -162,6 +168,7 @@ class Pipeline:
                 read_records=read_records,
                 keep_checkpoints=keep_checkpoints,
             ),
+            restore=restore, savepoint=savepoint,
         ).run()  # fmt: skip
 
     def start(
@@ -197,6 +204,9 @@ class Pipeline:
         stop: threading.Event | None,
         on_progress: OnProgress | None,
         options: RunOptions,
+        *,
+        restore: str | None = None,
+        savepoint: str | None = None,
     ) -> LiveRun:
         plan = self.plan()
         return LiveRun(
@@ -209,6 +219,8 @@ class Pipeline:
             drain=drain,
             stop=stop or threading.Event(),
             on_progress=on_progress,
+            restore=restore,
+            savepoint=savepoint,
         )
 
     def replay(

@@ -18,7 +18,7 @@ from kappa.batch import Batch
 from kappa.errors import InternalError, OffsetOutOfRange, OperatorError
 from kappa.log import Entry, Log
 from kappa.plan import Plan, SourceSpec, Step
-from kappa.runtime.checkpoints import CheckpointStore
+from kappa.runtime import savepoints
 from kappa.runtime.delivery import Delivery, Span
 from kappa.runtime.executor import Executor
 from kappa.runtime.locating import StepFailed, origin_of
@@ -29,8 +29,6 @@ from kappa.runtime.versions import Version, targets
 from kappa.runtime.watermarks import SourceClock
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, Clock
-
-FOLDER = "pipelines"
 
 
 class Job:
@@ -64,7 +62,7 @@ class Job:
         self.on_progress = on_progress
         self.clock: Clock = log.clock
         self.notes: list[str] = []
-        self.store = checkpoint_store(log, version, options)
+        self.store = savepoints.checkpoint_store(log, version, keep=options.keep_checkpoints)
         self.clocks = [
             SourceClock(step.part) for step in plan.sources if isinstance(step.part, SourceSpec)
         ]
@@ -97,23 +95,27 @@ class Job:
     # -- checkpoints ---------------------------------------------------------------------
 
     def _restore(self) -> Mapping[str, int]:
+        """Takes up the newest checkpoint, or the savepoint that the version begins from."""
         loaded = self.store.load(fits=self._fits)
         self.notes += self.store.fallbacks
-        states: dict[str, StepState] = {}
+        seeded = loaded is None and self.version.seed is not None
+        if seeded and self.version.seed is not None:
+            loaded = savepoints.load(self.log, self.version.pipeline, self.version.seed)
+            savepoints.check_matches(self.plan, loaded.manifest, self.version.seed)
         if loaded is None:
             self.executor = Executor(self.plan, params=self.version.params)
             return {}
+        states = {name: StepState(name) for name in loaded.steps}
         for name, frames in loaded.steps.items():
-            states[name] = StepState(name)
             states[name].restore(frames)
         self.executor = Executor(self.plan, states=states, params=self.version.params)
         extra = loaded.manifest["extra"]
         self.executor.restore_watermarks(extra["watermarks"])
-        for clock, saved in zip(self.clocks, extra["clocks"], strict=True):
-            clock.restore(saved)
+        for clock in self.clocks:
+            clock.restore(extra["clocks"][clock.spec.topic])
         self.position = loaded.manifest["lsn"]
         self.append_time = extra["append_time"]
-        return dict(extra["claimed"])
+        return {} if seeded else dict(extra["claimed"])
 
     def _fits(self, manifest: Mapping[str, Any]) -> str | None:
         """Why a checkpoint cannot be used, or None if it can."""
@@ -146,7 +148,8 @@ class Job:
             "log_epoch": self.log.epoch,
             "extra": {
                 "watermarks": self.executor.watermarks(),
-                "clocks": [clock.snapshot() for clock in self.clocks],
+                "clocks": {clock.spec.topic: clock.snapshot() for clock in self.clocks},
+                "states": self.plan.state_texts(),
                 "claimed": dict(self.delivery.claimed),
                 "append_time": self.append_time,
             },
@@ -288,9 +291,3 @@ class Job:
     def close(self) -> None:
         """Closes the steps."""
         self.executor.close()
-
-
-def checkpoint_store(log: Log, version: Version, options: RunOptions) -> CheckpointStore:
-    """The checkpoints of a version, in a folder of the log."""
-    folder = f"{FOLDER}/{version.pipeline}/{version.version}"
-    return CheckpointStore(log.files, folder, keep=options.keep_checkpoints)

@@ -9,7 +9,7 @@ from typing import Any
 from kappa.errors import ConfigError
 from kappa.log import Draft, Log
 from kappa.plan import Plan
-from kappa.runtime import versions
+from kappa.runtime import savepoints, versions
 from kappa.runtime.job import Job
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
 from kappa.runtime.tuning import tuned
@@ -29,6 +29,8 @@ class LiveRun:
         until_idle: end when everything in the log is handled.
         drain: at the end, close all windows for good.
         stop: set it to stop the run between two units.
+        restore: savepoint that a version that does not exist yet begins from.
+        savepoint: name under which the state at the end is kept.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class LiveRun:
         drain: bool,
         stop: threading.Event,
         on_progress: OnProgress | None = None,
+        restore: str | None = None,
+        savepoint: str | None = None,
     ) -> None:
         self.log = log
         self.plan = plan
@@ -53,6 +57,8 @@ class LiveRun:
         self.drain = drain
         self.stop = stop
         self.on_progress = on_progress
+        self.restore = restore
+        self.savepoint = savepoint
         self.job: Job | None = None
         self.opened = threading.Event()
 
@@ -82,7 +88,14 @@ class LiveRun:
     def _version(self) -> Version:
         known = versions.versions_of(self.log, self.plan.pipeline).get(self.number)
         if known is None:
+            if self.restore is not None:
+                loaded = savepoints.load(self.log, self.plan.pipeline, self.restore)
+                savepoints.check_matches(self.plan, loaded.manifest, self.restore)
             return versions.create(self.log, self.plan, self._fresh())
+        if self.restore is not None and self.restore != known.seed:
+            raise ConfigError(
+                f"{known.name} exists: only a version that does not yet can begin from a savepoint"
+            )
         versions.check_fits(self.plan, known, self.params)
         if known.status == DRAINED:
             raise ConfigError(
@@ -104,6 +117,7 @@ class LiveRun:
             code=self.plan.code(),
             params=dict(self.params),
             status=LIVE,
+            seed=self.restore,
         )
 
     def _hand_over(self, version: Version) -> Version:
@@ -129,6 +143,8 @@ class LiveRun:
             self.log.wait(job.planner.seen, self.options.poll_seconds, self.stop)
 
     def _end(self, job: Job) -> RunResult:
+        if self.savepoint is not None:
+            job.checkpoint(self.savepoint)
         if self.drain and not self.stop.is_set():
             job.checkpoint()
             job.close_windows(final=True)

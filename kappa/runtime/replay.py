@@ -17,8 +17,9 @@ from kappa.log import Entry, Log
 from kappa.operators.contract import Operator
 from kappa.plan import Plan, Step
 from kappa.runtime import versions
-from kappa.runtime.job import Job, checkpoint_store
+from kappa.runtime.job import Job
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
+from kappa.runtime.savepoints import checkpoint_store
 from kappa.runtime.tuning import tuned
 from kappa.runtime.units import Ceiling, Range, oldest_times
 from kappa.runtime.versions import REPLAYED, REPLAYING, Version
@@ -157,7 +158,7 @@ class Replay:
                 f"{known.name} is the promoted version: readers of {promoted[0]!r} would see it"
                 " empty; replay into another one and promote that"
             )
-        checkpoint_store(self.log, known, self.options).drop_after(-1)
+        checkpoint_store(self.log, known, keep=1).drop_after(-1)
         for number in known.outputs.values():
             topic = self.log.catalog.topics.get(number)
             if topic is not None:  # else a first try got this far

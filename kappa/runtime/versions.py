@@ -44,6 +44,7 @@ class Version:
         pins: id of the topic that each source name stood for.
         outputs: id of the topic behind each output name.
         exact: the rows are those of a full replay.
+        seed: the savepoint that a live version began from, or None for the log's start.
     """
 
     pipeline: str
@@ -60,6 +61,7 @@ class Version:
     pins: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     exact: bool = True
+    seed: str | None = None
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ import threading
 import pytest
 from small import appends, bids, cheap, counts, new_log, rows
 
-from kappa import KappaError, Log, ManualClock, Pipeline, col
+from kappa import KappaError, Log, ManualClock, Pipeline, agg, col
 from kappa.errors import ConfigError, IncompatibleState, LogLocked, OperatorError, OutputDiffers
 from kappa.log import CLOSING
 
@@ -256,7 +256,47 @@ def partition_of(log: Log, k: int) -> int:
     return stable_hash(k) % log.topic("bids").partitions
 
 
-def drop_checkpoints(log: Log, pipeline: str) -> None:
-    folder = f"pipelines/{pipeline}/1"
+def drop_checkpoints(log: Log, pipeline: str, version: int = 1) -> None:
+    folder = f"pipelines/{pipeline}/{version}"
     for name in log.files.names(folder):
         log.files.remove(f"{folder}/{name}")
+
+
+def test_a_version_begins_from_a_savepoint():
+    """Section 6: a changed pipeline takes up the state of the steps that match by name."""
+    log = new_log()
+    log.append("bids", bids(1, 5))
+    counts().run(log, until_idle=True, savepoint="before")
+    log.append("bids", bids(7, 12))
+    changed = counts(doubled=True)
+    result = changed.run(log, version=2, until_idle=True, restore="before")
+    assert result.records_in == 2
+    assert [row["n"] for row in rows(log, "per_window@2")] == [3]
+    log.append("bids", bids(13, 25))
+    changed.run(log, version=2, until_idle=True)
+    assert [row["n"] for row in rows(log, "per_window@2")] == [3, 2]
+
+
+def test_a_savepoint_survives_a_crash_before_the_first_checkpoint_of_its_heir():
+    log = new_log()
+    log.append("bids", bids(1, 5))
+    counts().run(log, until_idle=True, savepoint="before")
+    log.append("bids", bids(7, 12))
+    counts(doubled=True).run(log, version=2, until_idle=True, restore="before")
+    drop_checkpoints(log, "counts", 2)
+    again = counts(doubled=True).run(log, version=2, until_idle=True)
+    assert again.records_in == 2
+    assert [row["n"] for row in rows(log, "per_window@2")] == [3]
+
+
+def test_a_savepoint_that_does_not_fit_names_the_step():
+    log = new_log()
+    log.append("bids", bids(1, 5))
+    counts().run(log, until_idle=True, savepoint="before")
+    other = Pipeline("counts")
+    keyed = other.source("bids").key_by("k")
+    keyed.aggregate(n=agg.count()).to("per_window")
+    with pytest.raises(IncompatibleState, match="step 'window by k of bids'"):
+        other.run(log, version=2, until_idle=True, restore="before")
+    with pytest.raises(ConfigError, match="no version has it"):
+        other.run(log, version=2, until_idle=True, restore="nowhere")
