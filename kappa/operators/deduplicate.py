@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from heapq import heapify, heappop, heappush
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from kappa.expressions import Selector
 from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
 from kappa.operators.failing import evaluate, passed
 from kappa.operators.keyed import run_rows
-from kappa.state import KeyedState, Timers
+from kappa.state import KeyedState
 from kappa.time import PLUS_INFINITY, duration_ms, format_duration, shift
 from kappa.time.durations import Duration
 
@@ -101,15 +102,69 @@ class Deduplicate(Operator):
         return f"keeps the last row per {name}, until the end; give within= to see it before"
 
 
+class Forgetting:
+    """When to look at which key again: an index of a state, made from it when first needed.
+
+    No kept record is due before an entry of its key; an entry may come too early.
+    """
+
+    def __init__(self, times: Callable[[], Iterable[tuple[int, Any]]]) -> None:
+        self._times = times
+        self._at: dict[int, list[Any]] | None = None
+        self._heap: list[int] = []
+
+    def _made(self) -> dict[int, list[Any]]:
+        if self._at is None:
+            self._at = {}
+            for due, key in self._times():
+                self._at.setdefault(due, []).append(key)
+            self._heap = list(self._at)
+            heapify(self._heap)
+        return self._at
+
+    def adder(self) -> Callable[[int, Any], None]:
+        """A function that adds an entry: a due time and a key."""
+        at, heap = self._made(), self._heap
+
+        def add(due: int, key: Any) -> None:
+            keys = at.get(due)
+            if keys is None:
+                at[due] = [key]
+                heappush(heap, due)
+            else:
+                keys.append(key)
+
+        return add
+
+    def due(self) -> int:
+        """The earliest due time; the end of time if there is none."""
+        return self._heap[0] if self._made() else PLUS_INFINITY
+
+    def pop(self, watermark: int) -> list[Any]:
+        """Removes what is due; the keys, each once."""
+        at, heap = self._made(), self._heap
+        found: dict[Any, None] = {}
+        while heap and heap[0] <= watermark:
+            found.update(dict.fromkeys(at.pop(heappop(heap))))
+        return list(found)
+
+
 class KeepFirst(Instance):
-    """A key's kept times, ascending; True where there is no `within`."""
+    """A key's kept times: the time, or a list of several; True where there is no `within`."""
 
     def __init__(self, operator: Deduplicate, context: OperatorContext) -> None:
         self._parts = [operator.key.bind(context.params, fresh=context.shared)]
         self._context = context
         self._within = operator.span
         self._kept = context.state.keyed("kept")
-        self._timers = context.state.timers("forget")
+        self._forget = Forgetting(self._times)
+
+    def _times(self) -> Iterable[tuple[int, Any]]:
+        if self._within is None:
+            return
+        for key, kept in self._kept.items():
+            for time in kept if type(kept) is list else (kept,):
+                yield time + self._within, key
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """The rows that are no duplicates."""
@@ -119,21 +174,25 @@ class KeepFirst(Instance):
         if self._within is None:
             loop = partial(first_ever, self._kept, mask.append)
         else:
-            loop = partial(first_within, self._kept, self._timers, self._within, mask.append)
+            add = self._forget.adder()
+            loop = partial(first_within, self._kept, add, self._within, mask.append)
         dead += run_rows(loop, batch, keys, [batch.times], mask, context)
         return [passed(batch.compress(mask), context), *dead]
 
     def due(self) -> int:
         """When the next kept record is forgotten."""
-        return self._timers.due()
+        return self._forget.due()
 
     def advance(self, watermark: int) -> Iterable[Batch]:
         """Forgets."""
-        for _, key, _ in self._timers.pop(watermark):
-            kept = self._kept.touch(key)
-            del kept[0]  # a key's timers and times ascend alike
-            if not kept:
-                self._kept.delete(key)
+        state, forgotten = self._kept, watermark - (self._within or 0)
+        for key in self._forget.pop(watermark):
+            kept = state.get(key)
+            left = [time for time in kept if time > forgotten] if type(kept) is list else ()
+            if left:  # the others have entries of their own
+                state.put(key, left)
+            else:
+                state.delete(key)
         return ()
 
 
@@ -153,35 +212,35 @@ def first_ever(
 
 def first_within(
     state: KeyedState,
-    timers: Timers,
+    forget: Callable[[int, Any], None],
     within: int,
     emit: Callable[[bool], None],
     keys: list[Any],
     times: list[int],
 ) -> None:
     """Lets a record through that is near no kept one of its key, and keeps its time."""
-    new, get, forget = state.new, state.get, timers.set
+    new, base = state.new, state.base
     for key, time in zip(keys, times, strict=True):
-        kept = get(key)
+        kept = new.get(key)
+        if kept is None:
+            kept = base.get(key)
         if kept is None:
             check_key(key)
-            new[key] = [time]
-        elif near(kept, time, within):
+            new[key] = time
+        elif type(kept) is int:
+            if -within < time - kept < within:
+                emit(False)
+                continue
+            new[key] = [kept, time]
+        elif -within < time - kept[-1] < within or any(
+            -within < time - other < within for other in kept
+        ):
             emit(False)
             continue
         else:
-            new[key] = sorted((*kept, time))
+            new[key] = [*kept, time]
         forget(time + within, key)
         emit(True)
-
-
-def near(kept: list[int], time: int, within: int) -> bool:
-    """Whether a time lies less than `within` from one of the kept.
-
-    >>> near([10, 20], 29, 10), near([10, 20], 30, 10), near([10, 20], 0, 10)
-    (True, False, False)
-    """
-    return any(-within < time - other < within for other in kept)
 
 
 class KeepLast(Instance):
@@ -192,7 +251,14 @@ class KeepLast(Instance):
         self._context = context
         self._within = operator.span
         self._kept = context.state.keyed("kept")
-        self._timers = context.state.timers("forget")
+        self._forget = Forgetting(self._times)
+
+    def _times(self) -> Iterable[tuple[int, Any]]:
+        if self._within is None:
+            return
+        for key, kept in self._kept.items():
+            for time, _ in kept:
+                yield time + self._within, key
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Takes the rows in; they come later, or not at all."""
@@ -200,27 +266,36 @@ class KeepLast(Instance):
         batch, (keys,), dead = evaluate(self._parts, batch, context)
         rows = batch.rows(fresh=context.shared)
         done: list[bool | None] = []
-        loop = partial(last_rows, self._kept, self._timers, self._within, done.append)
+        loop = partial(last_rows, self._kept, self._forget.adder(), self._within, done.append)
         return dead + run_rows(loop, batch, keys, [batch.times, rows], done, context)
 
     def due(self) -> int:
         """When the next kept record is forgotten; the end of time without `within`."""
-        return self._timers.due()
+        return self._forget.due()
 
     def advance(self, watermark: int) -> Iterable[Batch]:
         """What is forgotten now; all of it at the end."""
-        if self._within is None:
+        state, within = self._kept, self._within
+        if within is None:
             if watermark < PLUS_INFINITY:
                 return ()
-            keys = sort_keys(self._kept.keys())
-            return self._fired([(PLUS_INFINITY, key, self._kept.pop(key)[0]) for key in keys])
-        fired: list[tuple[int, Any, list[Any]]] = []
-        for due, key, _ in self._timers.pop(watermark):
-            kept = self._kept.touch(key)
-            fired.append((due, key, kept.pop(0)))  # a key's timers and rows ascend alike
-            if not kept:
-                self._kept.delete(key)
-        return self._fired(fired)
+            keys = sort_keys(state.keys())
+            return self._fired([(PLUS_INFINITY, key, state.pop(key)[0]) for key in keys])
+        fired: dict[tuple[int, Any], list[Any]] = {}
+        add = self._forget.adder()
+        for key in self._forget.pop(watermark):
+            kept = state.get(key) or []
+            count = 0
+            while count < len(kept) and kept[count][0] + within <= watermark:
+                fired[kept[count][0] + within, key] = kept[count]
+                count += 1
+            if count < len(kept):
+                add(kept[count][0] + within, key)
+                if count:
+                    state.put(key, kept[count:])
+            else:
+                state.delete(key)
+        return self._fired([(*place, fired[place]) for place in sort_keys(list(fired))])
 
     def _fired(self, fired: list[tuple[int, Any, list[Any]]]) -> Iterable[Batch]:
         if not fired:
@@ -234,7 +309,7 @@ class KeepLast(Instance):
 
 def last_rows(
     state: KeyedState,
-    timers: Timers,
+    forget: Callable[[int, Any], None],
     within: int | None,
     done: Callable[[bool], None],
     keys: list[Any],
@@ -242,22 +317,27 @@ def last_rows(
     rows: list[Any],
 ) -> None:
     """Keeps a record in place of the one it duplicates, unless that is later."""
+    reach = PLUS_INFINITY if within is None else within
     for key, time, row in zip(keys, times, rows, strict=True):
         kept = state.touch(key)
         if kept is None:
             check_key(key)
-            kept = state.new[key] = []
-        at = bisect_right(kept, time, key=itemgetter(0))
-        reach = PLUS_INFINITY if within is None else within
-        if at < len(kept) and kept[at][0] - time < reach:
-            done(True)
-            continue
-        if at and time - kept[at - 1][0] < reach:
-            at -= 1
-            timers.delete(kept[at][0] + reach, key)
-            kept[at] = [time, row]
+            state.new[key] = [[time, row]]
+        elif time >= kept[-1][0]:
+            if time - kept[-1][0] < reach:
+                kept[-1] = [time, row]
+                done(True)
+                continue  # the entry of the row that it replaces stands for it
+            kept.append([time, row])
         else:
-            kept.insert(at, [time, row])
+            at = bisect_right(kept, time, key=itemgetter(0))
+            if kept[at][0] - time < reach:
+                done(True)
+                continue
+            if at and time - kept[at - 1][0] < reach:
+                kept[at - 1] = [time, row]
+            else:
+                kept.insert(at, [time, row])
         if within is not None:
-            timers.set(time + within, key)
+            forget(time + within, key)
         done(True)
