@@ -201,7 +201,8 @@ def loading(title: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeElapsedColumn(),
     )
     start = time.monotonic()
-    with Progress(*columns, console=console, transient=True) as progress:
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task("", total=total)
 
         def seen(number: int) -> None:

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
+from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
 
 from examples.flights.data import ZONE
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "kappa", "font.size": 9})
 BLUE, RED, GREY = "#2b6cb0", "#c53030", "#a0aec0"
+
+STORM = tuple(int(datetime(2013, 2, day, tzinfo=ZONE).timestamp()) * 1000 for day in (8, 11))
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a202c; background: #fff;
@@ -89,7 +92,46 @@ def _year(found: Findings) -> str:
         axes.plot(when, believed, color=RED, lw=1, label="mean delay, version 1, minutes")
         axes.legend(frameon=False)
 
-    return "<h2>The year by day</h2>" + _plot(draw, height=3.4)
+    return "<h2>The days on which both versions ran</h2>" + _plot(draw, height=3.4)
+
+
+def _storm(found: Findings) -> str:
+    def draw(axes: Any) -> None:
+        after, before = _by_hour(found.hours), _by_hour(found.hours_before)
+        hours = sorted(after)
+        when = [datetime.fromtimestamp(hour / 1000, ZONE) for hour in hours]
+        share = [100 * _share(after[hour]) for hour in hours]
+        axes.bar(when, share, width=1 / 24, color=GREY, label="cancelled, %")
+        for rows, color, name in ((after, BLUE, "version 2"), (before, RED, "version 1")):
+            means = [_mean_delay(rows.get(hour, [])) for hour in hours]
+            axes.plot(when, means, color=color, lw=1.5, label=f"mean delay, {name}, minutes")
+        axes.xaxis.set_major_formatter(DateFormatter("%a %d %b, %Hh", tz=ZONE))
+        axes.legend(frameon=False)
+
+    return (
+        "<h2>The blizzard of February</h2><p>Hour by hour. Where nearly all flights are cancelled,"
+        " version 1 says that there is no delay; version 2 has little to say, or nothing.</p>"
+        + _plot(draw, height=3.4)
+    )
+
+
+def _by_hour(rows: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    result: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        if STORM[0] <= row["window_start"] < STORM[1]:
+            result.setdefault(row["window_start"], []).append(row)
+    return result
+
+
+def _share(rows: list[dict[str, Any]]) -> float:
+    flights: int = sum(row["flights"] for row in rows)
+    cancelled: int = sum(row["cancelled"] for row in rows)
+    return cancelled / flights
+
+
+def _mean_delay(rows: list[dict[str, Any]]) -> float:
+    known = [row["mean_delay"] for row in rows if row["mean_delay"] is not None]
+    return fmean(known) if known else float("nan")
 
 
 def _hours(found: Findings) -> str:
@@ -106,6 +148,7 @@ def _hours(found: Findings) -> str:
             hours, [fmean(p95[h]) for h in hours], color=RED, marker="o", label="95th percentile"
         )
         axes.plot(hours, [fmean(mean[h]) for h in hours], color=BLUE, marker="o", label="mean")
+        axes.set_xticks(hours)
         axes.set_xlabel("hour of the day in New York")
         axes.set_ylabel("minutes")
         axes.legend(frameon=False)
@@ -156,7 +199,7 @@ def _disorder(found: Findings) -> str:
     )
 
 
-SECTIONS = (_head, _worst, _year, _hours, _weather, _rotations, _disorder)
+SECTIONS = (_head, _worst, _storm, _year, _hours, _weather, _rotations, _disorder)
 
 
 def _hour(time_ms: int) -> int:

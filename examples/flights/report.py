@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from examples.flights.check import append_times
@@ -53,6 +54,7 @@ class Findings:
     days: list[Day]
     odd_days: list[Day]
     hours: list[Row]
+    hours_before: list[Row]
     visibility: dict[int, list[float]]
     rotations: Counter[int]
     by_seats: dict[str, float]
@@ -62,7 +64,7 @@ class Findings:
 
     @property
     def worst(self) -> list[Day]:
-        """The days on which version 1 was furthest from the truth by hiding cancellations."""
+        """The days on which cancellations hid most: version 1 was furthest below version 2."""
         known = [day for day in self.days if day.true is not None]
         return sorted(known, key=lambda day: day.believed - (day.true or 0.0))[:SHOWN_DAYS]
 
@@ -78,6 +80,7 @@ def findings(log: Log, differences: dict[str, int]) -> Findings:
         days=days,
         odd_days=[day for day in days if day.hours != 24 and day.origin == "JFK"],
         hours=hours,
+        hours_before=[record.value for record in log.read("delays_per_hour@1")],
         visibility=_by_visibility(log, hours),
         rotations=Counter(row["departures"] for row in turns if row["departures"]),
         by_seats=_by_seats(log, turns),
@@ -89,16 +92,12 @@ def findings(log: Log, differences: dict[str, int]) -> Findings:
 
 def table(found: Findings) -> Table:
     """The days that version 1 got most wrong."""
-    result = Table(title="Days that looked better than they were", title_justify="left")
-    for name, side in (
-        ("day in New York", "left"),
-        ("airport", "left"),
-        ("flights", "right"),
-        ("cancelled", "right"),
-        ("mean delay, version 1", "right"),
-        ("mean delay, version 2", "right"),
-    ):
-        result.add_column(name, justify=side)  # type: ignore[arg-type]
+    title = "Days that looked better than they were (mean departure delay)"
+    result = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
+    for name in ("day in New York", "airport"):
+        result.add_column(name, no_wrap=True)
+    for name in ("flights", "cancelled", "version 1", "version 2"):
+        result.add_column(name, justify="right", no_wrap=True)
     for day in found.worst:
         result.add_row(
             day.date,
