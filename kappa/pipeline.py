@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any, TypeVar, overload
 
 from kappa.errors import ConfigError
 from kappa.log import Log, check_name
+from kappa.operators import Typed
 from kappa.plan import Graph, Plan, SourceSpec, compile_plan, explain, mermaid
 from kappa.plan.params import declared_params, resolve_params
 from kappa.runtime.live import LiveRun, Running
+from kappa.runtime.preview import preview
 from kappa.runtime.replay import Replay
 from kappa.runtime.results import (
     KEEP_CHECKPOINTS,
@@ -60,7 +63,7 @@ class Pipeline:
             raise ConfigError(f"on_error is {on_error!r}: give one of {', '.join(ON_ERROR)}")
         self.name = name
         self.on_error = on_error
-        self.graph = Graph(name)
+        self.graph = Graph(name, preview)
 
     @overload
     def source(
@@ -111,7 +114,10 @@ class Pipeline:
             max_lag=_optional(max_lag, "max_lag"),
             rows=rows,
         )
-        return Stream(self.graph, self.graph.source(spec))
+        edge = self.graph.source(spec)
+        if rows is not None and is_dataclass(rows):
+            edge = self.graph.add(Typed(rows), edge)
+        return Stream(self.graph, edge)
 
     def plan(self) -> Plan:
         """The checked, frozen graph.

@@ -7,11 +7,12 @@ once, with the line that built it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from kappa.aggregates import Aggregate
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
+from kappa.log import Log
 from kappa.operators import (
     AssignTime,
     Branch,
@@ -41,7 +42,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 S = TypeVar("S")
 Row = dict[str, Any]
-Key = "str | Expression | Callable[[T], Any]"
+Key: TypeAlias = "str | Expression | Callable[[Any], Any]"
 
 
 class Stream(Generic[T]):
@@ -117,14 +118,19 @@ class Stream(Generic[T]):
         return Stream(self._graph, self._next(Union(), *others))
 
     @overload
-    def split(self, condition: Callable[[T], Any] | Expression) -> tuple[Stream[T], Stream[T]]: ...
+    def split(
+        self, condition: Callable[[T], Any] | Expression, /
+    ) -> tuple[Stream[T], Stream[T]]: ...
 
     @overload
-    def split(self, **conditions: Callable[[T], Any] | Expression) -> Mapping[str, Stream[T]]: ...
+    def split(
+        self, /, **conditions: Callable[[T], Any] | Expression
+    ) -> Mapping[str, Stream[T]]: ...
 
     def split(
         self,
         condition: Callable[[T], Any] | Expression | None = None,
+        /,
         **conditions: Callable[[T], Any] | Expression,
     ) -> tuple[Stream[T], Stream[T]] | Mapping[str, Stream[T]]:
         """Two streams by one condition, or one per name and "rest"; the first match wins."""
@@ -188,6 +194,20 @@ class Stream(Generic[T]):
     def print(self, prefix: str = "") -> Self:
         """Shows every row on standard output as it passes."""
         return self._same(self._next(Print(prefix)))
+
+    def preview(
+        self, log: Log, *, rows: int = 10, params: Mapping[str, Any] | None = None
+    ) -> list[T]:
+        """The first rows of this stream, run from the log's start; nothing is written.
+
+        Args:
+            log: to read.
+            rows: how many at most; with fewer, all windows are closed at the log's end.
+            params: values of the pipeline's parameters.
+        """
+        if self._graph.preview is None:
+            raise ConfigError("a stream without a pipeline has no preview")
+        return self._graph.preview(log, self._graph, self._edge, rows, dict(params or {}))
 
     def _same(self, edge: Edge) -> Self:
         return type(self)(self._graph, edge)

@@ -12,6 +12,7 @@ from kappa.operators.map import FlatMap, Map
 from kappa.operators.passing import AssignTime, Peek, Print, Union
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
+from kappa.operators.typed import Typed
 from kappa.operators.deduplicate import Deduplicate
 from kappa.operators.process import Process
 
@@ -39,6 +40,7 @@ __all__ = [
     "RunningAggregate",
     "Select",
     "StatefulMap",
+    "Typed",
     "Union",
     "WindowAggregate",
     "WithColumns",

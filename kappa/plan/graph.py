@@ -7,8 +7,10 @@ and the graph has no cycle.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
@@ -98,12 +100,21 @@ class Node:
     key: Selector | None = None
 
 
-class Graph:
-    """Grows by `add`; a pipeline holds one."""
+Preview: TypeAlias = "Callable[[Any, Graph, Edge, int, dict[str, Any]], list[Any]]"
 
-    def __init__(self, name: str) -> None:
+
+class Graph:
+    """Grows by `add`; a pipeline holds one.
+
+    Args:
+        name: of the pipeline.
+        preview: how a stream shows its first rows; the runtime's, for streams know none.
+    """
+
+    def __init__(self, name: str, preview: Preview | None = None) -> None:
         self.name = name
         self.nodes: list[Node] = []
+        self.preview = preview
 
     def add(
         self,
