@@ -33,7 +33,7 @@ class Emitted:
     rows: list[Any] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
 
-    def drop(self, cause: int) -> None:
+    def drop(self, cause: Any) -> None:
         """Takes back what `cause`, the latest, has emitted."""
         while self.causes and self.causes[-1] == cause:
             del self.causes[-1], self.rows[-1], self.times[-1]
@@ -49,10 +49,12 @@ class ProcessContext:
         params: values of the pipeline's parameters.
     """
 
-    __slots__ = ("_owner", "key", "lsn", "params", "time")
+    __slots__ = ("_cause", "_main", "_owner", "key", "lsn", "params", "time")
 
     def __init__(self, owner: Processing, params: Mapping[str, Any]) -> None:
         self._owner = owner
+        self._main = Emitted()
+        self._cause: Any = None  # index of the row at work, or place in the order of timers
         self.params = params
         self.key: Any = None
         self.time = MINUS_INFINITY
@@ -65,7 +67,13 @@ class ProcessContext:
 
     def emit(self, row: Any, time: Instant | None = None) -> None:
         """Sends a row on, as it is now, with the time of its cause or another one."""
-        self._owner.emit("", row, time)
+        if time is None and row is not None and self._cause is not None:
+            main = self._main
+            main.causes.append(self._cause)
+            main.rows.append(detached(row))
+            main.times.append(self.time)
+        else:
+            self._owner.emit("", row, time)
 
     def side(self, name: str, row: Any, time: Instant | None = None) -> None:
         """Sends a row to a side output."""
@@ -111,10 +119,9 @@ class Processing(Instance):
         self._timers = context.state.timers(TIMERS)
         self._expiry = context.state.timers(EXPIRY)
         self._watermark = MINUS_INFINITY
-        self._cause: Any = None  # index of the row at work, or place in the order of timers
         self._firing = False
         self._fired: set[tuple[Any, Any]] | None = None  # only at the end, only asked `in`
-        self._outputs: dict[str, Emitted] = {}
+        self._outputs: dict[str, Emitted] = {}  # of the present call
         self._ctx = ProcessContext(self, context.params)
         handles = declared(cls)
         self._handles = {n: h.bound(context.state, self._scope) for n, h in handles.items()}
@@ -126,49 +133,56 @@ class Processing(Instance):
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Calls `on_record` for every row."""
-        self._watermark = batch.watermark
-        self._outputs = {}
+        self._begin(batch.watermark)
         batch, (keys,), out = evaluate(self._parts, batch, self._context)
-        rows = batch.rows(fresh=self._context.shared)
-        lsns = batch.lsns()
-        if not sure(keys):
-            for index, key in enumerate(keys):
-                self._record(batch, index, key, rows[index], lsns[index], out, check_key)
-        else:
-            for index, key in enumerate(keys):
-                self._record(batch, index, key, rows[index], lsns[index], out, None)
-        for name, emitted in self._outputs.items():
-            made = batch.emitted(
-                emitted.causes, rows=emitted.rows, times=emitted.times, output=name
-            )
-            out.append(made)
+        rows, lsns = batch.rows(fresh=self._context.shared), batch.lsns()
+        check = None if sure(keys) else check_key
+        start = 0
+        while start < batch.count:
+            try:
+                self._records(start, keys, batch.times, rows, lsns, check)
+                break
+            except Exception as error:
+                index = self._ctx._cause
+                if isinstance(error, Misuse):
+                    raise RowFailure(index, error, batch) from error
+                self._drop(index)
+                out.append(dead_letter(batch, index, refusal(keys[index]) or error, self._context))
+                start = index + 1
+        for name, made in self._outputs.items():
+            if made.rows:
+                causes, rows, times = made.causes, made.rows, made.times
+                out.append(batch.emitted(causes, rows=rows, times=times, output=name))
         return out
 
-    def _record(
+    def _begin(self, watermark: int) -> None:
+        self._watermark = watermark
+        self._ctx._main = Emitted()
+        self._outputs = {"": self._ctx._main}
+
+    def _drop(self, cause: Any) -> None:
+        for emitted in self._outputs.values():
+            emitted.drop(cause)
+
+    def _records(
         self,
-        batch: Batch,
-        index: int,
-        key: Any,
-        row: Any,
-        lsn: int,
-        dead: list[Batch],
+        start: int,
+        keys: list[Any],
+        times: list[int],
+        rows: list[Any],
+        lsns: list[int],
         check: Callable[[object], None] | None,
     ) -> None:
-        ctx, scope = self._ctx, self._scope
-        ctx.key = scope.key = key
-        ctx.time = scope.time = batch.times[index]
-        ctx.lsn = lsn
-        self._cause = index
-        try:
+        """The rows from `start` on; the context says at which of them it failed."""
+        ctx, scope, on_record = self._ctx, self._scope, self._on_record
+        for index in range(start, len(keys)):
+            ctx._cause = index
+            ctx.key = scope.key = keys[index]
+            ctx.time = scope.time = times[index]
+            ctx.lsn = lsns[index]
             if check is not None:
-                check(key)
-            self._on_record(row, ctx)
-        except Misuse as error:
-            raise RowFailure(index, error, batch) from error
-        except Exception as error:
-            for emitted in self._outputs.values():
-                emitted.drop(index)
-            dead.append(dead_letter(batch, index, refusal(key) or error, self._context))
+                check(ctx.key)
+            on_record(rows[index], ctx)
 
     # -- timers ------------------------------------------------------------------------
 
@@ -178,8 +192,7 @@ class Processing(Instance):
 
     def advance(self, watermark: int) -> Iterable[Batch]:
         """Calls `on_timer` for every timer that is due, and forgets what has expired."""
-        self._watermark = watermark
-        self._outputs = {}
+        self._begin(watermark)
         self._firing = True
         self._fired = set() if watermark >= PLUS_INFINITY else None
         ctx, scope = self._ctx, self._scope
@@ -191,7 +204,7 @@ class Processing(Instance):
                     expire(self._handles, self._expiry, time - 1)
                 ctx.key = scope.key = key
                 ctx.time = scope.time = time
-                self._cause = order.next(time, key)
+                ctx._cause = order.next(time, key)
                 if self._fired is not None:
                     self._fired.add((key, tag))
                 self._fire(time, key, tag)
@@ -206,8 +219,7 @@ class Processing(Instance):
             if self._on_timer is not None:
                 self._on_timer(time, tag, self._ctx)
         except Exception as error:
-            for emitted in self._outputs.values():
-                emitted.drop(self._cause)
+            self._drop(self._ctx._cause)
             if isinstance(error, Misuse) or not self._context.dead_letters:
                 raise OperatorError(
                     f"step {self._context.step!r}: on_timer failed at {format_time(time)}"
@@ -228,6 +240,8 @@ class Processing(Instance):
     def _fired_batches(self, *, sort: bool) -> Iterator[Batch]:
         for name, emitted in self._outputs.items():
             rows, times = emitted.rows, emitted.times
+            if not rows:
+                continue
             order: list[tuple[Any, ...]] | None = None
             if sort or self._context.ranked:
                 order = [(due, encode_key(key), n) for due, key, n in emitted.causes]
@@ -258,14 +272,14 @@ class Processing(Instance):
         self._append(output, detached(row), self._ctx.time if time is None else instant_ms(time))
 
     def _check_open(self) -> None:
-        if self._cause is None:
+        if self._ctx._cause is None:
             raise Misuse("open() emits no rows and sets no timers: there is no key yet")
 
     def _append(self, output: str, row: Any, time: int) -> None:
         emitted = self._outputs.get(output)
         if emitted is None:
             emitted = self._outputs[output] = Emitted()
-        emitted.causes.append(self._cause)
+        emitted.causes.append(self._ctx._cause)
         emitted.rows.append(row)
         emitted.times.append(time)
 
