@@ -7,7 +7,6 @@ topic, partition and offset, or a step sets the row aside as a dead letter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kappa.errors import UnknownField
@@ -79,6 +78,8 @@ def unknown_field(name: object, known: Iterable[object]) -> UnknownField:
     >>> print(unknown_field("prise", ["price", "bidder"]))
     unknown field 'prise'; known fields: bidder, price; did you mean 'price'?
     """
+    from difflib import get_close_matches  # a millisecond that `import kappa` need not pay
+
     names = sorted(map(str, known))
     text = f"unknown field {name!r}; known fields: {', '.join(names) or 'none'}"
     close = get_close_matches(str(name), names, n=1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from kappa.errors import ConfigError
 from kappa.time import format_duration
@@ -27,6 +26,8 @@ def zone_of(name: str) -> tzinfo:
     """
     if name == "UTC":
         return UTC
+    from zoneinfo import ZoneInfo  # milliseconds that `import kappa` need not pay
+
     try:
         return ZoneInfo(name)
     except Exception as cause:
