@@ -45,7 +45,6 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command; `| head` that has seen enough is no failure."""
         try:

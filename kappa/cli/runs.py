@@ -29,6 +29,8 @@ checkpoint_option = click.option(
     "--checkpoint-every", default="5s", show_default=True, help="Time between checkpoints."
 )
 
+RUN_OPTIONS = ("version", "until_idle", "drain", "savepoint", "restore", "checkpoint_every")
+
 
 @click.command(short_help="Run PIPELINE live until Ctrl-C.")
 @click.argument("pipeline")
@@ -37,6 +39,8 @@ checkpoint_option = click.option(
 @param_option
 @click.option("--until-idle", is_flag=True, help="End when everything in the log is handled.")
 @click.option("--drain", is_flag=True, help="At the end, close all windows for good.")
+@click.option("--savepoint", metavar="NAME", help="Keep the state at the end under this name.")
+@click.option("--restore", metavar="NAME", help="Begin a new version from a savepoint.")
 @checkpoint_option
 @json_option
 @quiet_option
@@ -47,7 +51,7 @@ def run(directory: Path, pipeline: str, params: tuple[str, ...], **options: Any)
     the last checkpoint. Nothing is lost or written twice either way.
     """
     found = find_pipeline(pipeline)
-    arguments = _given(options, "version", "until_idle", "drain", "checkpoint_every")
+    arguments = _given(options, *RUN_OPTIONS)
     _work(found.run, found, directory, params, arguments, options, title=f"run {found.name}")
 
 

@@ -14,8 +14,8 @@ from kappa.cli.output import print_json, print_table
 from kappa.cli.target import find_pipeline
 from kappa.log.compare import Diff
 from kappa.runtime.checkpoints import CheckpointInfo
-from kappa.runtime.job import checkpoint_store
-from kappa.runtime.results import RunOptions
+from kappa.runtime.results import KEEP_CHECKPOINTS
+from kappa.runtime.savepoints import checkpoint_store
 from kappa.runtime.versions import versions_of
 
 SHOWN = ("version", "status", "number", "name", "lsn", "size", "error")
@@ -98,12 +98,11 @@ def rollback(directory: Path, name: str, as_json: bool) -> None:
 def checkpoints(directory: Path, pipeline: str, version: int | None, as_json: bool) -> None:
     """List the checkpoints of PIPELINE, version by version."""
     found = find_pipeline(pipeline)
-    options = RunOptions()
     rows: list[dict[str, Any]] = []
     with open_log(directory) as log:
         for number, known in versions_of(log, found.name).items():
             if version in (None, number):
-                store = checkpoint_store(log, known, options)
+                store = checkpoint_store(log, known, keep=KEEP_CHECKPOINTS)
                 rows += [_checkpoint_facts(number, known.status, one) for one in store.list()]
     if as_json:
         print_json(rows)
