@@ -24,6 +24,7 @@ from kappa.runtime.executor import Executor
 from kappa.runtime.locating import StepFailed, origin_of
 from kappa.runtime.reading import read_source
 from kappa.runtime.results import OnProgress, Progress, RunOptions, RunResult
+from kappa.runtime.tuning import settle
 from kappa.runtime.units import Ceiling, Range, Unit, UnitPlanner
 from kappa.runtime.versions import Version, targets
 from kappa.runtime.watermarks import SourceClock
@@ -88,6 +89,7 @@ class Job:
             reads=reads,
         )
         self.planner.seen = self.position
+        settle()
         self.began = self.clock.monotonic()
         self.last_checkpoint = self.began
         self.dirty = False
