@@ -2,6 +2,9 @@
 
 An instant is int milliseconds since the epoch, or an aware datetime; a date stands for its
 midnight in the zone. Everything is computed in a zone, UTC unless another is given.
+
+Where a rule has arithmetic for int columns (`rules`), the function here does the same with
+an int, however far from any calendar: what a row gives must not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -73,21 +76,29 @@ def day(value: object, zone: tzinfo = UTC) -> int:
 
 def hour(value: object, zone: tzinfo = UTC) -> int:
     """The hour, 0 to 23."""
+    if type(value) is int and zone is UTC:
+        return value // 3_600_000 % 24
     return moment(value, zone).hour
 
 
 def minute(value: object, zone: tzinfo = UTC) -> int:
     """The minute, 0 to 59."""
+    if type(value) is int and zone is UTC:
+        return value // 60_000 % 60
     return moment(value, zone).minute
 
 
 def second(value: object, zone: tzinfo = UTC) -> int:
     """The second, 0 to 59."""
+    if type(value) is int and zone is UTC:
+        return value // 1_000 % 60
     return moment(value, zone).second
 
 
 def weekday(value: object, zone: tzinfo = UTC) -> int:
     """The day of the week, Monday 0 to Sunday 6."""
+    if type(value) is int and zone is UTC:
+        return (value // DAY_MS + 3) % 7
     return moment(value, zone).weekday()
 
 
@@ -120,6 +131,8 @@ def truncate(value: Any, unit: int | str, zone: tzinfo = UTC) -> Any:
     >>> truncate(90_061_001, 60_000), truncate(90_061_001, "day")
     (90060000, 86400000)
     """
+    if type(value) is type(unit) is int and zone is UTC:
+        return value // unit * unit
     local = moment(value, zone)
     if isinstance(unit, str):
         start = _start(local, unit, zone)

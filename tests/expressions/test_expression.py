@@ -233,6 +233,24 @@ def test_fixed_units_count_from_the_zones_midnight():
     assert found == datetime(2023, 12, 31, 23, 30, tzinfo=UTC)
 
 
+PARTS = ["hour", "minute", "second", "weekday", "year", "month", "day", "date"]
+
+
+@pytest.mark.parametrize("at", [0, -1, 1_700_000_000_123, 10**15, -(10**18), 10**30])
+@pytest.mark.parametrize("part", [*PARTS, "truncate"])
+def test_what_a_row_gives_does_not_depend_on_nulls_beside_it(part, at):
+    argument = ["15m"] if part == "truncate" else []
+    expression = getattr(col("t").dt, part)(*argument)
+
+    def outcome(columns, solid):
+        try:
+            return values(expression, columns, solid=solid)[0]
+        except RowFailure as failure:
+            return repr(failure.cause)
+
+    assert outcome({"t": [at]}, "t") == outcome({"t": [at, None]}, "")
+
+
 def test_text_becomes_a_bool_by_what_it_says():
     columns = {"a": ["true", "No", " 0 ", "", None]}
     with pytest.raises(RowFailure, match="neither true nor false"):
