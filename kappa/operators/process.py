@@ -1,18 +1,20 @@
 """Process functions: a class of the user's, with declared state and event-time timers.
 
-    class Idle:
-        "Says which users were silent for ten minutes."
-        last = ValueState(default=0)
+    class Unpaid:
+        "Says which orders were not paid within a minute."
+        paid = MapState(ttl="1h")
 
         def on_record(self, row, ctx):
-            ctx.delete_timer(self.last.get())
-            self.last.set(ctx.time + 600_000)
-            ctx.set_timer(self.last.get())
+            if row["what"] == "paid":
+                self.paid.put(row["order"], ctx.time)
+            else:
+                ctx.set_timer(ctx.time + 60_000, tag=row["order"])
 
         def on_timer(self, time, tag, ctx):
-            ctx.emit({"user": ctx.key, "silent_since": time - 600_000})
+            if self.paid.get(tag, time + 1) > time:
+                ctx.emit({"user": ctx.key, "order": tag})
 
-    stream.key_by("user").process(Idle)
+    stream.key_by("user").process(Unpaid)
 
 Laws, which make a replay equal the live run:
 
