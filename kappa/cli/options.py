@@ -32,11 +32,21 @@ def open_log(directory: Path, *, create: bool = False) -> Log:
     Raises:
         ConfigError: there is no log and `create` is not set.
     """
-    if not create and not (directory / "journal").is_dir():
+    if not create:
+        check_log(directory)
+    return Log(directory)
+
+
+def check_log(directory: Path) -> None:
+    """Checks that there is a log.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not (directory / "journal").is_dir():
         raise ConfigError(
             f"there is no log in {directory}; `kappa topic create NAME --log {directory}` makes one"
         )
-    return Log(directory)
 
 
 def pairs(values: tuple[str, ...], *, option: str) -> dict[str, str]:

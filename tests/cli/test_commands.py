@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -206,13 +207,32 @@ def test_verify_and_repair_of_a_sound_log(loaded):
     assert loaded("log", "repair").code == 0
 
 
-def test_a_flipped_bit_is_found(loaded, tmp_path: Path):
-    segment = max((tmp_path / "log").rglob("*.seg"), key=lambda path: path.stat().st_size)
+def flip(tmp_path: Path) -> Path:
+    """Flips a bit in the middle of the largest segment; returns its path."""
+    segments = [path for path in (tmp_path / "log" / "topics").rglob("*") if path.is_file()]
+    segment = max(segments, key=lambda path: path.stat().st_size)
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1
     segment.write_bytes(bytes(data))
+    return segment
+
+
+def test_a_flipped_bit_is_found_and_can_be_given_up(loaded, tmp_path: Path):
+    segment = flip(tmp_path)
     done = loaded("log", "verify")
-    assert done.code == exits.DIFFERENT and segment.name in done.out + done.err
+    assert done.code == exits.DIFFERENT and segment.name in done.out
+    assert loaded("log", "verify", "--json").json["damage"][0]["path"].endswith(segment.name)
+    assert loaded("topic", "tail", "numbers").code == exits.FAILED
+    assert loaded("log", "repair", "--yes").code == 0
+    assert loaded("log", "verify").code == 0
+    assert loaded("topic", "tail", "numbers").code == 0
+
+
+def test_repair_asks_first(loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    flip(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert loaded("log", "repair").code == exits.INTERRUPTED
+    assert loaded("log", "verify").code == exits.DIFFERENT
 
 
 # -- the whole -----------------------------------------------------------------------------

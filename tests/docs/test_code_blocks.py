@@ -136,6 +136,12 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert not lost
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = {str(page.relative_to(ROOT)) for page in PAGES[1:]}
+    assert {page for page in pages if f"({page})" not in readme} == set()
+
+
 @pytest.mark.parametrize("text", ["```python\nassert 1 == 2\n```\n"])
 def test_canary_a_false_block_is_found(text: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
