@@ -38,13 +38,22 @@ def cases(draw, **options):
 
 
 def same(got: Written, want: Written) -> None:
-    assert got.appends == want.appends
+    assert got.appends == want.appends, first_difference(got, want)
     assert got.claims == want.claims
 
 
 def same_to_the_type(got: Written, want: Written) -> None:
-    assert repr(got.appends) == repr(want.appends)
+    assert repr(got.appends) == repr(want.appends), first_difference(got, want)
     assert got.claims == want.claims
+
+
+def first_difference(got: Written, want: Written) -> str:
+    for lsn in sorted(got.appends.keys() | want.appends.keys()):
+        one, other = got.appends.get(lsn, {}), want.appends.get(lsn, {})
+        for sink in sorted(one.keys() | other.keys()):
+            if repr(one.get(sink)) != repr(other.get(sink)):
+                return f"LSN {lsn}, {sink!r}: got {one.get(sink)}, want {other.get(sink)}"
+    return "no difference"
 
 
 def live(log, sinks, read_records: int) -> Written:
