@@ -9,6 +9,7 @@
      │      ├── history   the journal from any LSN
      │      └── syncing   what is durable
      ├──── reader         records back
+     ├──── retention, compaction, verify
      └──── opening ────── recovery, damage                         R2
 
 Invariants:
@@ -31,12 +32,13 @@ from kappa.log.catalog import Catalog, Topic, check_name, split_name
 from kappa.log.compare import Diff
 from kappa.log.journal import CLOSING, Entry, Part
 from kappa.log.lock import NamedLock
-from kappa.log.log import Log, ProducerHandle
-from kappa.log.producer import Producer
+from kappa.log.log import Log
+from kappa.log.producer import Producer, ProducerHandle
 from kappa.log.promotion import Promotion
 from kappa.log.reader import LSN, Record
 from kappa.log.recovery import RecoveryReport
 from kappa.log.staging import AppendResult, Draft, Written
+from kappa.log.verify import Repair, Verification
 
 __all__ = [
     "CLOSING",
@@ -56,7 +58,9 @@ __all__ = [
     "Promotion",
     "Record",
     "RecoveryReport",
+    "Repair",
     "Topic",
+    "Verification",
     "Written",
     "check_name",
     "decode_body",

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kappa.errors import CorruptBatch
+from kappa.log.files import File
 from kappa.log.journal import FRAME, Entry, decode
+from kappa.log.ledger import Ledger
 
-__all__ = ["later_record", "later_records"]
+__all__ = ["clear_tail", "later_record", "later_records"]
 
 # The first byte of the msgpack array of a control record (5) and of an append (12).
 _STARTS = (b"\x95", b"\x9c")
@@ -38,6 +41,30 @@ def later_records(tail: bytes, lsn: int) -> Iterator[Entry]:
 def later_record(tail: bytes, lsn: int) -> Entry | None:
     """One such entry, or None."""
     return next(later_records(tail, lsn), None)
+
+
+def clear_tail(file: File, ledger: Ledger, path: str) -> None:
+    """Removes the torn record of a writer that died, before the next one is written.
+
+    Args:
+        file: the journal file, whose bytes behind `ledger.position` are not valid.
+        ledger: the state up to there.
+        path: for the message.
+
+    Raises:
+        CorruptBatch: whole records lie behind it, so it was no torn end.
+    """
+    lsn = ledger.lsn + 1
+    tail = file.read_at(ledger.position, file.size() - ledger.position)
+    if later_record(tail, lsn) is not None:
+        raise CorruptBatch(
+            f"{path}: the record of LSN {lsn} at byte {ledger.position} is damaged, and others"
+            " follow it; `kappa log verify` says more",
+            path=path,
+            position=ledger.position,
+            lsn=lsn,
+        )
+    file.truncate(ledger.position)
 
 
 def _record_at(tail: bytes, place: int) -> Entry | None:

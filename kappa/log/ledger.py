@@ -51,6 +51,7 @@ class Ledger:
         lsn: of the last record taken in.
         chain: its CRC.
         position: where the next record goes in the journal file.
+        start: where the file's first record is.
         file_lsn: first LSN of that file.
         rolled: the file is finished, the next one is due.
         append_time: largest append time so far.
@@ -64,6 +65,7 @@ class Ledger:
         self.lsn = 0
         self.chain = 0
         self.position = 0
+        self.start = 0
         self.file_lsn = 1
         self.rolled = False
         self.append_time = 0
@@ -152,7 +154,7 @@ class Ledger:
         ledger = cls()
         ledger.lsn = head["lsn"]
         ledger.chain = head["chain"]
-        ledger.position = position
+        ledger.position = ledger.start = position
         ledger.file_lsn = ledger.lsn + 1
         ledger.append_time = head["append_time"]
         ledger.synced = head["synced"]

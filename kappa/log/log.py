@@ -10,35 +10,30 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from kappa.errors import ConfigError
 from kappa.log import compare, promotion
 from kappa.log.catalog import Catalog, Topic, check_name
+from kappa.log.compaction import Compacted, compact
 from kappa.log.files import Files, OsFiles
 from kappa.log.journal import Entry, Part
 from kappa.log.lock import NamedLock
 from kappa.log.memory import MemoryFiles
 from kappa.log.opening import open_store
-from kappa.log.producer import Mode, Producer
+from kappa.log.producer import Mode, Producer, ProducerHandle, open_producer
 from kappa.log.reader import LSN, Record, read
 from kappa.log.recovery import RecoveryReport
+from kappa.log.retention import Removed, retain
 from kappa.log.rows import Limits, Times, encode_rows
+from kappa.log.settings import Settings
 from kappa.log.staging import AppendResult, Draft
-from kappa.log.store import Settings, Store
+from kappa.log.store import Store
 from kappa.log.topics import TopicOptions, create_topic, delete_topic
+from kappa.log.verify import Repair, Verification, repair, verify
 from kappa.time import Clock, Duration, Instant, SystemClock, duration_ms, instant_ms
 
-__all__ = ["Log", "ProducerHandle"]
-
-
-class ProducerHandle(NamedTuple):
-    """A producer that was opened: its number, and the epoch that fences earlier ones."""
-
-    id: str
-    index: int  # type: ignore[assignment]  # the field's word hides tuple.index
-    epoch: int
+__all__ = ["Log"]
 
 
 class Log:
@@ -88,13 +83,13 @@ class Log:
         if (path is None) == (files is None):
             raise ConfigError("give a path, or files, or use Log.memory()")
         settings = Settings(
-            fsync=fsync,
-            fsync_interval_s=duration_ms(fsync_interval, name="fsync_interval", minimum=1) / 1000,
-            timeout_s=duration_ms(timeout, name="timeout", minimum=0) / 1000,
-            segment_bytes=segment_bytes,
-            journal_bytes=journal_bytes,
-            max_append_bytes=max_append_bytes,
-            max_record_bytes=max_record_bytes,
+            fsync,
+            duration_ms(fsync_interval, name="fsync_interval", minimum=1) / 1000,
+            duration_ms(timeout, name="timeout", minimum=0) / 1000,
+            segment_bytes,
+            journal_bytes,
+            max_append_bytes,
+            max_record_bytes,
         )
         self.clock: Clock = SystemClock() if clock is None else clock
         self.files: Files = OsFiles(Path(path)) if files is None and path is not None else files  # type: ignore[assignment]
@@ -108,6 +103,12 @@ class Log:
     def memory(cls, *, clock: Clock | None = None, **options: Any) -> Log:
         """A log in memory: the same code over files that live as long as the object."""
         return cls(files=MemoryFiles(), clock=clock, **{"fsync": "never", **options})
+
+    @staticmethod
+    def repair(path: str | os.PathLike[str] | None = None, *, files: Files | None = None) -> Repair:
+        """Makes a damaged log usable and says what that gave up; nobody may have it open."""
+        where = files if files is not None else OsFiles(Path(path or "."))
+        return repair(where, Settings(), SystemClock())
 
     def __repr__(self) -> str:
         state = "closed" if self._store.closed else f"LSN {self._store.ledger.lsn}"
@@ -272,29 +273,17 @@ class Log:
 
     def open_producer(self, id: str, *, mode: Mode = "monotone") -> ProducerHandle:
         """Raises a producer's epoch, which fences whoever had it open; for `commit`."""
-        if mode not in ("monotone", "dense"):
-            raise ConfigError(f'mode is {mode!r}: give "monotone" or "dense"')
-        if not isinstance(id, str) or not 0 < len(id) <= 500:
-            raise ConfigError(f"{id!r} is no producer id: use text of 1 to 500 characters")
-        with self._store.writing() as writing:
-            known = self.catalog.producers.get(id)
-            if known is not None and known.mode != mode:
-                raise ConfigError(f"producer {id!r} was opened as {known.mode}, not {mode}")
-            writing.control("producer", {"id": id, "mode": mode})
-            state = self._store.ledger.catalog.producers[id]
-            return ProducerHandle(id, state.index, state.epoch)
+        return open_producer(self._store, id, mode)
 
     def _writable(self, name: str) -> Topic:
-        topic = self._store.ledger.catalog.topic(name) if self._knows(name) else self.topic(name)
+        known = self._store.ledger.catalog
+        topic = known.topic(name) if known.find(name, None) else self.topic(name)
         if topic.owner is not None:
             raise ConfigError(
                 f"topic {topic.full_name} is written by {topic.owner} alone: append to another",
                 topic=topic.full_name,
             )
         return topic
-
-    def _knows(self, name: str) -> bool:
-        return self._store.ledger.catalog.find(name, None) is not None
 
     # Reading.
 
@@ -326,10 +315,7 @@ class Log:
         return read(self._store, self.topic(topic), partition=partition, start=start, stop=stop)
 
     def wait(self, after_lsn: int, timeout_s: float, stop: threading.Event | None = None) -> bool:
-        """Waits for a record behind `after_lsn`; whether one came in time.
-
-        Appends of this process wake it at once, those of others within 5 ms.
-        """
+        """Whether a record behind `after_lsn` came in time; seen at once, from others in 5 ms."""
         return self._store.wait(after_lsn, timeout_s, stop)
 
     # For the runtime.
@@ -375,7 +361,7 @@ class Log:
         return not self._store.removed(part.topic_id, part.partition, part.segment)
 
     def commit(self, drafts: Sequence[Draft]) -> list[AppendResult]:
-        """Appends drafts in order under one lock, each whole; see `Store.commit`."""
+        """Appends drafts under one lock, each whole; see `Store.commit`."""
         return self._store.commit(drafts)
 
     def chain_crc(self, lsn: int) -> int:
@@ -388,27 +374,16 @@ class Log:
         return self._store.control(kind, dict(data))
 
     def lock(self, name: str, *, timeout: Duration = 0) -> NamedLock:
-        """Holds a name, such as a pipeline's version, against all other runs.
-
-        Raises:
-            LogLocked: it is held; the message names the holder.
-        """
+        """Holds a name against all others, or raises `LogLocked`, which names the holder."""
         self._store.check()
         timeout_s = duration_ms(timeout, name="timeout", minimum=0) / 1000
         return NamedLock(self.files, name, self.clock, timeout_s=timeout_s)
 
     # Versions.
 
-    def diff(
-        self,
-        left: str,
-        right: str,
-        *,
-        since: Instant | None = None,
-        until: Instant | None = None,
-    ) -> compare.Diff:
-        """What two topics, such as two versions of an output, differ in."""
-        return compare.diff(self, left, right, since=since, until=until)
+    def diff(self, left: str, right: str, **span: Instant | None) -> compare.Diff:
+        """What two topics, such as two versions of an output, differ in; see `compare.diff`."""
+        return compare.diff(self, left, right, **span)
 
     def promote(self, name: str) -> promotion.Promotion:
         """Makes `name@version`, and all outputs beside it, what the bare names stand for."""
@@ -419,6 +394,37 @@ class Log:
         return promotion.rollback(self, name)
 
     # Keeping.
+
+    def retain(self, topic: str | None = None) -> list[Removed]:
+        """Removes what topics need not keep: sealed segments older or larger than they say.
+
+        Who reads what is gone gets `OffsetOutOfRange`; no watermark changes.
+        """
+        now = self.clock.now_ms()
+        topics = [self.topic(topic)] if topic is not None else self.topics()
+        wanted = [t for t in topics if (t.retention_ms, t.retention_bytes) != (None, None)]
+        with self.lock("retain and compact", timeout="10s"):
+            return [retain(self._store, one, now=now) for one in wanted]
+
+    def compact(
+        self, topic: str | None = None, *, keep_tombstones: Duration = "24h"
+    ) -> list[Compacted]:
+        """Keeps only the last record of each key in the sealed segments of such topics.
+
+        Args:
+            topic: its name; None for all that were made with `compact=True`.
+            keep_tombstones: how long a record with value None stays.
+        """
+        before = self.clock.now_ms() - duration_ms(keep_tombstones, name="keep_tombstones")
+        topics = [self.topic(topic)] if topic is not None else self.topics()
+        wanted = [one for one in topics if one.compact]
+        with self.lock("retain and compact", timeout="10s"):
+            return [compact(self._store, one, tombstones_before=before) for one in wanted]
+
+    def verify(self) -> Verification:
+        """Reads every record and body for damage; changes nothing."""
+        self._store.check()
+        return verify(self.files)
 
     def sync(self) -> int:
         """Makes everything appended so far durable; the LSN reached."""
@@ -434,12 +440,7 @@ class Log:
     def __enter__(self) -> Log:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

@@ -11,7 +11,8 @@ from kappa.log.files import Files, Lock
 from kappa.log.lock import acquire, holder_note
 from kappa.log.recovery import Opened, RecoveryReport, create, finish_creation, load, recover
 from kappa.log.segments import Segments
-from kappa.log.store import Settings, Store
+from kappa.log.settings import Settings
+from kappa.log.store import Store
 from kappa.time import Clock
 
 __all__ = ["OpenedStore", "open_store"]

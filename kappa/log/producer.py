@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple
 
 from kappa.errors import ConfigError, SequenceError
 from kappa.log.catalog import Topic
@@ -12,20 +12,35 @@ from kappa.log.staging import AppendResult, Draft
 from kappa.log.store import Store
 from kappa.time import Instant, instant_ms
 
-__all__ = ["Mode", "Producer"]
+__all__ = ["Mode", "Producer", "ProducerHandle", "open_producer"]
 
 Mode = Literal["monotone", "dense"]
 
 
-class Handle(Protocol):
-    """An opened producer's number and epoch."""
+class ProducerHandle(NamedTuple):
+    """A producer that was opened: its number, and the epoch that fences earlier ones."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def index(self) -> int: ...
-    @property
-    def epoch(self) -> int: ...
+    id: str
+    index: int  # type: ignore[assignment]  # the field's word hides tuple.index
+    epoch: int
+
+
+def open_producer(store: Store, id: str, mode: Mode) -> ProducerHandle:
+    """Raises a producer's epoch, which fences whoever had it open.
+
+    Raises:
+        ConfigError: no id, or one that was opened in the other mode.
+    """
+    if mode not in ("monotone", "dense"):
+        raise ConfigError(f'mode is {mode!r}: give "monotone" or "dense"')
+    if not isinstance(id, str) or not 0 < len(id) <= 500:
+        raise ConfigError(f"{id!r} is no producer id: use text of 1 to 500 characters")
+    with store.writing() as writing:
+        producers = store.ledger.catalog.producers
+        if id in producers and producers[id].mode != mode:
+            raise ConfigError(f"producer {id!r} was opened as {producers[id].mode}, not {mode}")
+        writing.control("producer", {"id": id, "mode": mode})
+        return ProducerHandle(id, producers[id].index, producers[id].epoch)
 
 
 class Producer:
@@ -57,7 +72,13 @@ class Producer:
     """
 
     def __init__(
-        self, store: Store, topic: Topic, handle: Handle | None, *, batch: int, limits: Limits
+        self,
+        store: Store,
+        topic: Topic,
+        handle: ProducerHandle | None,
+        *,
+        batch: int,
+        limits: Limits,
     ) -> None:
         if type(batch) is not int or batch < 1:
             raise ConfigError(f"batch is {batch!r}: give a whole number from 1 on")

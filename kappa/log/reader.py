@@ -16,7 +16,7 @@ from kappa.log.journal import Part
 from kappa.log.store import Store
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY, Instant, instant_ms
 
-__all__ = ["LSN", "Record", "Start", "read"]
+__all__ = ["LSN", "Record", "Start", "keys_of", "read"]
 
 READ_BYTES = 1 << 20
 READ_PARTS = 1024
@@ -166,6 +166,8 @@ def _records(
 ) -> Iterator[Record]:
     for lsns, parts in _planned(store, topic, partition, wanted, first, end):
         for lsn, part, data in zip(lsns, parts, store.read_parts(parts), strict=True):
+            if not data:
+                continue  # compaction kept nothing of it
             records = _decoded(topic, lsn, part, decode_body(data))
             if wanted.cuts(part):
                 (low, high), (since, until) = wanted.offsets, wanted.times
@@ -212,22 +214,23 @@ def _decoded(topic: Topic, lsn: int, part: Part, body: Decoded) -> Iterator[Reco
         offsets,
         repeat(lsn),
         body.times,
-        _keys(topic, body, rows),
+        keys_of(topic, body),
         rows,
     )
     return map(Record._make, zip(*fields))
 
 
-def _keys(topic: Topic, body: Decoded, rows: list[Any]) -> Any:
+def keys_of(topic: Topic, body: Decoded) -> Any:
+    """The key of each record of a body, stored or in the topic's key fields."""
     if body.keys is not None:
         return body.keys
     if topic.key is None:
-        return repeat(None)
+        return [None] * body.count
     names = (topic.key,) if isinstance(topic.key, str) else topic.key
     if body.columns is not None and all(name in body.columns for name in names):
         columns = [body.columns[name] for name in names]
     else:
-        columns = [[_field(row, name) for row in rows] for name in names]
+        columns = [[_field(row, name) for row in body.rows()] for name in names]
     return columns[0] if isinstance(topic.key, str) else zip(*columns)
 
 

@@ -34,7 +34,16 @@ from kappa.log.journal import (
 from kappa.log.ledger import Dirty, Ledger
 from kappa.log.segments import Segments
 
-__all__ = ["Opened", "RecoveryReport", "create", "finish_creation", "load", "recover"]
+__all__ = [
+    "FORMAT_FILE",
+    "Cut",
+    "Opened",
+    "RecoveryReport",
+    "create",
+    "finish_creation",
+    "load",
+    "recover",
+]
 
 FORMAT_FILE = "format"
 FORMAT_TEXT = f"kappa log format {FORMAT}\n"
@@ -197,7 +206,7 @@ def _enter_next(files: Files, ledger: Ledger) -> bool:
     if (head["lsn"], head["chain"]) != (ledger.lsn, ledger.chain):
         return False
     ledger.file_lsn = ledger.lsn + 1
-    ledger.position = position
+    ledger.position = ledger.start = position
     ledger.rolled = False
     return True
 
@@ -356,7 +365,7 @@ class Cut:
         file.sync()
         files.sync_folder("journal")
         ledger.file_lsn = ledger.lsn + 1
-        ledger.position = len(head)
+        ledger.position = ledger.start = len(head)
         ledger.rolled = False
 
     def _segment_tails(self) -> Iterator[tuple[str, int]]:

@@ -13,13 +13,12 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from kappa.errors import ConfigError, CorruptBatch, LogError, RecordRefused
+from kappa.errors import LogError, RecordRefused
 from kappa.log.catalog import ProducerState
-from kappa.log.damage import later_record
+from kappa.log.damage import clear_tail
 from kappa.log.files import File, Files
 from kappa.log.history import History
 from kappa.log.journal import (
@@ -37,48 +36,19 @@ from kappa.log.ledger import Dirty, Ledger
 from kappa.log.lock import acquire
 from kappa.log.recovery import load
 from kappa.log.segments import Segments
+from kappa.log.settings import Settings
 from kappa.log.staging import AppendResult, Draft, Stage
 from kappa.log.syncing import Interval, Syncer
+from kappa.log.tail import Waiters
 from kappa.time import Clock
 
-__all__ = ["Settings", "Store"]
+__all__ = ["Store", "Writing"]
 
 LOOK_BYTES = 4096
-IDLE_FIRST_S = 0.0005
-IDLE_LAST_S = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a log is written.
-
-    Attributes:
-        fsync: "always" (before an append returns), "interval" or "never".
-        fsync_interval_s: seconds between syncs in mode "interval".
-        timeout_s: how long to wait for the append lock.
-        segment_bytes, journal_bytes: sizes at which a file is left for a new one.
-        max_append_bytes: limit of the bodies of one append.
-        max_record_bytes: limit of one record.
-    """
-
-    fsync: str = "interval"
-    fsync_interval_s: float = 0.05
-    timeout_s: float = 10.0
-    segment_bytes: int = 64 << 20
-    journal_bytes: int = 8 << 20
-    max_append_bytes: int = 256 << 20
-    max_record_bytes: int = 16 << 20
-
-    def __post_init__(self) -> None:
-        if self.fsync not in ("always", "interval", "never"):
-            raise ConfigError(f'fsync is {self.fsync!r}: give "always", "interval" or "never"')
-        for name in ("segment_bytes", "journal_bytes", "max_append_bytes", "max_record_bytes"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1")
 
 
 class Store:
-    """A log's state and files; see the module.
+    """A log's state and files.
 
     Args:
         files: the log's folder, recovered.
@@ -95,14 +65,14 @@ class Store:
         self.ledger = ledger
         self.settings = settings
         self.clock = clock
-        self.segments = Segments(files)
+        self.segments = Segments(files, ledger.catalog.compacted)
         self.history = History(files)
         self.syncer = Syncer(files, self.segments, self, synced=synced)
         self.closed = False
         self._append_lock = files.lock("locks/append")
         self._mutex = threading.RLock()
         self._journal: File = files.open(ledger.journal)
-        self._waiting: set[threading.Event] = set()
+        self._waiters = Waiters(clock, self._reached)
         self._interval: Interval | None = None
         self._process = os.getpid()
         self._unsure = False
@@ -136,11 +106,13 @@ class Store:
         except OSError as error:
             raise self._unreadable(error) from error
 
+    def _reached(self) -> int:
+        self.check()
+        return self.refresh()
+
     def _unreadable(self, error: OSError) -> LogError:
-        return LogError(
-            f"{self.files.path()} could not be read ({error.strerror or error})",
-            path=self.files.path(),
-        )
+        path = self.files.path()
+        return LogError(f"{path} could not be read ({error.strerror or error})", path=path)
 
     def _read_on(self) -> bool:
         """Whether invalid bytes lie behind the last valid record."""
@@ -168,6 +140,7 @@ class Store:
         opened = load(self.files)
         self.ledger = opened.ledger
         self.ledger.dirty.merge(dirty)
+        self.segments.generations = self.ledger.catalog.compacted
         self._journal = self.files.open(self.ledger.journal)
         self._unsure = False
 
@@ -187,7 +160,7 @@ class Store:
         ledger = self.ledger
         self._journal = file
         ledger.file_lsn = ledger.lsn + 1
-        ledger.position = position
+        ledger.position = ledger.start = position
         ledger.rolled = False
         ledger.dirty.journals.add(ledger.file_lsn)
         ledger.dirty.new_journal = True
@@ -242,7 +215,7 @@ class Store:
             raise
         stage.keep(written)
         self._unsure = False
-        if self.ledger.position > self.settings.journal_bytes:
+        if self._is_full():
             # The append is made; a new file that cannot be is the next append's trouble.
             with suppress(OSError):
                 self._roll()
@@ -289,9 +262,13 @@ class Store:
         ledger.chain = chain
         ledger.position += len(framed)
         self._unsure = False
-        if not ledger.rolled and ledger.position > self.settings.journal_bytes:
+        if not ledger.rolled and self._is_full():
             self._roll()
         return lsn
+
+    def _is_full(self) -> bool:
+        # Without the head, or a large catalog would fill every new file at once.
+        return self.ledger.position - self.ledger.start > self.settings.journal_bytes
 
     def _roll(self) -> None:
         """Leaves the journal file for a new one, which starts with the whole ledger."""
@@ -315,31 +292,15 @@ class Store:
         )
         try:
             if self._read_on():
-                self._clear_tail()
+                clear_tail(self._journal, self.ledger, self.files.path(self.ledger.journal))
             if self.ledger.rolled:
                 self._start_file()
         except BaseException:
             self._append_lock.release()
             raise
 
-    def _clear_tail(self) -> None:
-        """Removes the torn record of a writer that died, or refuses if more lies behind it."""
-        ledger, file = self.ledger, self._journal
-        tail = file.read_at(ledger.position, file.size() - ledger.position)
-        if later_record(tail, ledger.lsn + 1) is not None:
-            path = self.files.path(ledger.journal)
-            raise CorruptBatch(
-                f"{path}: the record of LSN {ledger.lsn + 1} at byte {ledger.position} is"
-                " damaged, and records follow it; `kappa log verify` says more",
-                path=path,
-                position=ledger.position,
-                lsn=ledger.lsn + 1,
-            )
-        file.truncate(ledger.position)
-
     def _appended(self, lsn: int) -> None:
-        for event in tuple(self._waiting):
-            event.set()
+        self._waiters.wake()
         mode = self.settings.fsync
         if mode == "always":
             self.syncer.through(lsn)
@@ -404,23 +365,7 @@ class Store:
 
     def wait(self, after_lsn: int, timeout_s: float, stop: threading.Event | None) -> bool:
         """Whether a record behind `after_lsn` came before the time was up or `stop` set."""
-        self.check()
-        deadline = self.clock.monotonic() + timeout_s
-        delay = IDLE_FIRST_S
-        wake = threading.Event()
-        self._waiting.add(wake)
-        try:
-            while self.refresh() <= after_lsn:
-                left = deadline - self.clock.monotonic()
-                if left <= 0 or (stop is not None and stop.is_set()):
-                    return False
-                self.clock.wait(min(delay, left), wake)
-                wake.clear()
-                delay = min(delay * 1.5, IDLE_LAST_S)
-                self.check()
-            return True
-        finally:
-            self._waiting.discard(wake)
+        return self._waiters.wait(after_lsn, timeout_s, stop)
 
     def entries(self, after_lsn: int) -> Iterator[Entry]:
         """The journal's records behind `after_lsn`, up to the end as of now."""
@@ -439,10 +384,17 @@ class Store:
         try:
             return self.segments.read(parts)
         except FileNotFoundError:
-            self.refresh()
-            raise self._missing(parts) from None
+            return self._read_again(parts)
         except OSError as error:
             raise self._unreadable(error) from error
+
+    def _read_again(self, parts: Sequence[Part]) -> list[bytes]:
+        # Another process may have removed or rewritten the segment a moment ago.
+        self.refresh()
+        try:
+            return self.segments.read(parts)
+        except FileNotFoundError:
+            raise self._missing(parts) from None
 
     def _missing(self, parts: Sequence[Part]) -> LogError:
         for part in parts:

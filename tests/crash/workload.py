@@ -12,7 +12,7 @@ from kappa.time import ManualClock
 
 Truth = list[tuple[Entry, list[bytes]]]
 
-SMALL: dict[str, Any] = {"segment_bytes": 160, "journal_bytes": 1200}
+SMALL: dict[str, Any] = {"segment_bytes": 160, "journal_bytes": 400}
 """Sizes at which even a small log rolls its files."""
 
 
