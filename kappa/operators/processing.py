@@ -356,8 +356,10 @@ def opened(cls: type, handles: Mapping[str, Any], ctx: ProcessContext) -> Any:
                 f" remembers lives in declared state, such as {name} = ValueState(); only"
                 " open(self, ctx) may set plain attributes"
             )
-        change = super(guarded, self)
-        _ = change.__setattr__(name, *value) if value else change.__delattr__(name)
+        if value:
+            super(guarded, self).__setattr__(name, *value)
+        else:
+            super(guarded, self).__delattr__(name)
 
     members = {"__setattr__": refuse, "__delattr__": refuse, "__module__": cls.__module__}
     guarded: Any = type(cls.__name__, (cls,), {**members, "__qualname__": cls.__qualname__})
