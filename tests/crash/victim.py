@@ -17,7 +17,7 @@ from strategies import TAG
 from kappa import Log
 from kappa.errors import ConfigError
 
-ROWS = 1500
+ROWS = 900
 SOURCE = oracle.Source("a", 40)
 PER_KEY = oracle.Window(
     SOURCE,
