@@ -23,7 +23,7 @@ PROMISED = {
     "kappa.streams.KeyedStream": "window aggregate reduce fold stateful_map process deduplicate",
     "kappa.agg": "count sum min max mean variance first last min_by max_by collect"
     " count_distinct approx_distinct quantile top_k reduce",
-    "kappa.runtime.RunResult": "version records_in records_out late dead_letters seconds"
+    "kappa.runtime.results.RunResult": "version records_in records_out late dead_letters seconds"
     " checkpoints watermark exact",
     "kappa.testing": "run Heartbeat",
 }
