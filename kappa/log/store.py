@@ -120,6 +120,8 @@ class Store:
             self._reload()
         ledger = self.ledger
         while True:
+            if ledger.rolled and not self._next_file():
+                return False
             data = self._journal.read_at(ledger.position, LOOK_BYTES)
             if not data:
                 return False
@@ -131,8 +133,6 @@ class Store:
             self._unsure = False
             if not ledger.rolled:
                 return self._journal.size() > ledger.position
-            if not self._next_file():
-                return False
 
     def _reload(self) -> None:
         """Makes the ledger anew after an interrupt (Ctrl-C) in the middle of moving it."""

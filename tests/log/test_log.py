@@ -485,3 +485,22 @@ def test_waiting_with_a_manual_clock_ends() -> None:
     log = new_log()
     assert not log.wait(log.end_lsn, 5.0)
     assert log.clock.now_ms() >= 6_000
+
+
+def test_who_sees_a_roll_before_the_next_file_does_not_write_over_it() -> None:
+    class Watched(MemoryFiles):
+        def open(self, name: str, *, create: bool = False) -> Any:
+            if create and name.startswith("journal/") and others:
+                others[0].end_lsn  # noqa: B018 - reads on, at the worst moment
+            return super().open(name, create=create)
+
+    others: list[Log] = []
+    files = Watched()
+    log = open_log(files)
+    log.create_topic("a")
+    others.append(open_log(files))
+    for n in range(20):
+        log.append("a", [n])
+    assert len(files.names("journal")) > 2
+    others[0].append("a", ["other"])
+    assert values(log, "a") == values(others[0], "a") == [*range(20), "other"]
