@@ -18,8 +18,8 @@ an increment has one block of all (-1), of which such a reader keeps what belong
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, compress, groupby
 from typing import Any
 
@@ -27,6 +27,8 @@ from kappa.codec import decode, encode, key_group
 from kappa.errors import CorruptCheckpoint, KappaError, StateError
 
 ALL_GROUPS = -1
+PIECE = 32_768
+"""Entries of a frame at most: grouping a million at once would run at memory speed."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -45,6 +47,15 @@ class Entries:
             [keys[i] for i in places],
             None if values is None else [values[i] for i in places],
             None if spaces is None else [spaces[i] for i in places],
+        )
+
+    def slice(self, start: int, stop: int) -> Entries:
+        """The entries at places from `start` up to `stop`."""
+        keys, values, spaces = self.keys, self.values, self.spaces
+        return Entries(
+            keys[start:stop],
+            None if values is None else values[start:stop],
+            None if spaces is None else spaces[start:stop],
         )
 
     def only(self, groups: Collection[int]) -> Entries:
@@ -66,6 +77,19 @@ class Frame:
 
     def __bool__(self) -> bool:
         return bool(self.changed.keys or self.gone.keys or self.dropped)
+
+    def pieces(self) -> Iterator[Frame]:
+        """The frame in pieces of a size that a processor's cache can hold, in order."""
+        count = len(self.changed.keys)
+        if count <= PIECE:
+            yield self
+            return
+        for start in range(0, count, PIECE):
+            piece = self.changed.slice(start, start + PIECE)
+            if start:
+                yield Frame(self.kind, self.name, piece, spaces=self.spaces)
+            else:
+                yield replace(self, changed=piece)
 
 
 def encode_frame(frame: Frame, *, step: str, grouped: bool) -> bytes:

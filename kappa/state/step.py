@@ -97,7 +97,8 @@ class StepState:
             StateError: a key or value that cannot be stored; step, handle and key are named.
         """
         frames = [_frame(name, handle, full) for name, handle in self._handles.items()]
-        return [encode_frame(f, step=self.step, grouped=full) for f in frames if f]
+        pieces = [piece for frame in frames if frame for piece in frame.pieces()]
+        return [encode_frame(piece, step=self.step, grouped=full) for piece in pieces]
 
     def commit(self) -> None:
         """Makes what the last snapshot holds the base of the next.

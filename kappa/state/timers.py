@@ -8,7 +8,7 @@ time of `at` is in the heap (which may hold times that are no longer in `at`); `
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Any
 
 from kappa.codec import sort_keys
@@ -131,13 +131,11 @@ class Timers:
         self.commit()
 
     def load(self, gone: list[Timer], timers: list[Timer]) -> None:
-        """Applies what a snapshot holds: removals, then additions."""
+        """Applies what a snapshot holds: removals, then additions; `commit` follows."""
         for time, key, tag in gone:
             self.delete(time, key, tag)
         for time, key, tag in timers:
-            self.at.setdefault(time, {})[key, tag] = None
-        self.heap[:] = self.at
-        heapify(self.heap)
+            self.set(time, key, tag)
 
     def check(self) -> None:
         """Raises InternalError where an invariant of this file does not hold."""

@@ -15,7 +15,12 @@ from kappa.runtime import manifests
 from kappa.state import Generations, Timers
 
 TRIES = settings(
-    max_examples=300, stateful_step_count=25, deadline=None, database=None, phases=[Phase.generate]
+    max_examples=3_000,
+    derandomize=True,
+    stateful_step_count=25,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
 )
 
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kappa.codec import KEY_GROUPS, key_group
 from kappa.errors import ConfigError, CorruptCheckpoint, IncompatibleState, StateError
-from kappa.state import StepState
+from kappa.state import StepState, frames
 
 KEYS = st.one_of(
     st.integers(-2, 4),
@@ -182,6 +182,30 @@ def test_a_snapshot_never_changes_after_it_is_taken() -> None:
     again = StepState("s")
     again.restore(frames)
     assert list(again.keyed("cells").items()) == [("a", [1])]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_large_state_is_written_in_pieces(monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
+    monkeypatch.setattr(frames, "PIECE", 3)
+    state = StepState("s")
+    for n in range(20):
+        state.keyed("keyed").put(19 - n, [n])
+        state.spaces("spaces").space(n % 4).put(n, n)
+        state.timers("timers").set(n % 7, n)
+    state.commit()
+    chain = state.snapshot(full=True)
+    for n in range(0, 20, 2):
+        state.keyed("keyed").delete(n)
+        state.keyed("keyed").put(n, [n, n])
+        state.timers("timers").delete(n % 7, n)
+    state.spaces("spaces").drop(1)
+    state.spaces("spaces").space(1).put("new", 1)
+    chain = state.snapshot(full=True) if full else chain + state.snapshot()
+    assert len(chain) > 10
+    again = StepState("s")
+    again.restore(chain)
+    assert content(again) == content(state)
+    again.check()
 
 
 def test_only_what_changed_is_in_a_snapshot() -> None:
