@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help install demo test lint types smoke docs check clean
+.PHONY: help install demo test lint smoke bench check clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 12
@@ -35,7 +35,10 @@ lint: $(STAMP)  ## style, formatting, types, layers
 	$(BIN)/lint-imports
 
 smoke: $(STAMP)  ## every benchmark at its smallest size, so that none rots
-	$(BIN)/python -m benchmarks --smoke
+	$(BIN)/python -m benchmarks --size smoke
+
+bench: $(STAMP)  ## every benchmark at its real size, each beside a plain loop
+	$(BIN)/python -m benchmarks
 
 check: lint test smoke  ## what runs before a merge
 

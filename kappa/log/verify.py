@@ -188,7 +188,7 @@ class _Reading:
         bodies = size = 0
         for lsn, part in parts:
             heads = ledger.heads.get(part.topic_id)
-            if heads is None:
+            if heads is None or lsn in ledger.catalog.voided:
                 continue
             if part.base_offset + part.count <= heads[part.partition].start_offset:
                 continue
