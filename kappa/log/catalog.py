@@ -142,7 +142,7 @@ class Catalog:
     """The topics, aliases, versions and producers of a log, as of the LSN it has read.
 
     Attributes:
-        topics: every topic by id.
+        topics: every topic by id; `full_names` their names with versions.
         aliases: version that a bare name stands for.
         earlier: the versions that it stood for before, oldest first; a rollback drops one.
         versions: what is known of (pipeline, version).
@@ -167,7 +167,9 @@ class Catalog:
         self.runs: list[dict[str, Any]] = []
         self.unknown = 0
         self.next_topic_id = 1
+        self.full_names: dict[int, str] = {}
         self._names: dict[tuple[str, int | None], int] = {}
+        self._whole: dict[str, Topic] = {}
 
     # What can be asked.
 
@@ -195,6 +197,10 @@ class Catalog:
         """The topic of exactly that name and version; no alias is followed."""
         found = self._names.get((name, version))
         return None if found is None else self.topics[found]
+
+    def known(self, full_name: str) -> Topic | None:
+        """The topic of exactly that name, version included; no alias is followed."""
+        return self._whole.get(full_name)
 
     def versions_of(self, name: str) -> list[int]:
         """The versions that a topic name has, ascending."""
@@ -228,13 +234,16 @@ class Catalog:
     def _on_topic(self, data: Mapping[str, Any]) -> None:
         topic = _topic(data)
         self.topics[topic.id] = topic
+        self.full_names[topic.id] = topic.full_name
         self._names[topic.name, topic.version] = topic.id
+        self._whole[topic.full_name] = topic
         self.next_topic_id = max(self.next_topic_id, topic.id + 1)
 
     def _on_delete_topic(self, data: Mapping[str, Any]) -> None:
         topic = self.topics.pop(data["topic"], None)
         if topic is not None:
             self._names.pop((topic.name, topic.version), None)
+            self._whole.pop(self.full_names.pop(topic.id), None)
             if topic.version is not None and self.aliases.get(topic.name) == topic.version:
                 self.aliases.pop(topic.name)
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from kappa.codec.plain import pack, unpack
@@ -35,7 +35,6 @@ __all__ = [
     "Part",
     "RecordTooLong",
     "Scan",
-    "append_frame",
     "control_entry",
     "control_frame",
     "first_lsn_of",
@@ -140,11 +139,6 @@ def frame(payload: bytes, chain: int) -> tuple[bytes, int]:
     body = _U32.pack(len(payload)) + payload
     crc = _crc32(body, chain)
     return _U32.pack(crc) + body, crc
-
-
-def append_frame(fields: Sequence[Any], chain: int) -> tuple[bytes, int]:
-    """The frame of an append, `fields` being an `Entry`'s up to `parts`."""
-    return frame(pack(fields), chain)
 
 
 def control_frame(

@@ -218,7 +218,6 @@ class Log:
 
         Cost: about 20 µs for one small dict, 0.3 µs per further record.
         """
-        self._store.check()
         found = self._writable(topic)
         clock_ms, last_ms = self.clock.now_ms(), self._store.ledger.append_time
         encoded = encode_rows(
@@ -276,8 +275,7 @@ class Log:
         return open_producer(self._store, id, mode)
 
     def _writable(self, name: str) -> Topic:
-        known = self._store.ledger.catalog
-        topic = known.topic(name) if known.find(name, None) else self.topic(name)
+        topic = self._store.ledger.catalog.known(name) or self.topic(name)
         if topic.owner is not None:
             raise ConfigError(
                 f"topic {topic.full_name} is written by {topic.owner} alone: append to another",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, repeat
@@ -164,12 +164,13 @@ def _seek(
 def _records(
     store: Store, topic: Topic, partition: int | None, wanted: Range, first: int, end: int
 ) -> Iterator[Record]:
+    whole = wanted == Range(lsns=wanted.lsns)
     for lsns, parts in _planned(store, topic, partition, wanted, first, end):
         for lsn, part, data in zip(lsns, parts, store.read_parts(parts), strict=True):
             if not data:
                 continue  # compaction kept nothing of it
             records = _decoded(topic, lsn, part, decode_body(data))
-            if wanted.cuts(part):
+            if not whole and wanted.cuts(part):
                 (low, high), (since, until) = wanted.offsets, wanted.times
                 records = (r for r in records if low <= r[2] < high and since <= r[4] < until)
             yield from records
@@ -201,7 +202,11 @@ def _planned(
         yield lsns, parts
 
 
-def _decoded(topic: Topic, lsn: int, part: Part, body: Decoded) -> Iterator[Record]:
+def _decoded(topic: Topic, lsn: int, part: Part, body: Decoded) -> Iterable[Record]:
+    if body.count == 1 and body.offsets is None:
+        (key,), (value,) = keys_of(topic, body), body.rows()
+        place = (topic.full_name, part[1], part[6], lsn)
+        return (Record(*place, body.times[0], key, value),)
     offsets: Any
     if body.offsets is None:
         offsets = count(part.base_offset)

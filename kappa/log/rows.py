@@ -265,7 +265,7 @@ def _places(keys: list[Any], partitions: int) -> dict[int, list[int]]:
 def _check_sizes(
     topic: Topic, rows: list[Any], found: list[tuple[int, int | None, Body]], limits: Limits
 ) -> None:
-    total = sum(len(body.data) for _, _, body in found)
+    total = len(found[0][2][0]) if len(found) == 1 else sum(len(body[0]) for _, _, body in found)
     if total > limits.max_append_bytes:
         raise RecordRefused(
             f"an append of {total} bytes to {topic.full_name}: at most"

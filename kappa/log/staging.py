@@ -25,7 +25,7 @@ from kappa.errors import (
 from kappa.log.body import Body
 from kappa.log.catalog import ProducerState
 from kappa.log.heads import SEGMENT_START, Head
-from kappa.log.journal import Part, append_frame
+from kappa.log.journal import Part, frame
 from kappa.log.ledger import Ledger
 
 __all__ = ["AppendResult", "Draft", "Stage", "Written", "content_crc"]
@@ -94,8 +94,8 @@ def content_crc(draft: Draft) -> int:
 
     Bodies count by the CRC of their uncompressed content, since compressors differ.
     """
-    bodies = [(id, partition, body[5], body[2]) for id, partition, body in draft.bodies]
-    return zlib.crc32(pack((draft.flags, draft.claims, bodies))) or 1
+    bodies = [(id, partition, body[5], body[2]) for id, partition, body in draft[0]]
+    return zlib.crc32(pack((draft[7], draft[1], bodies))) or 1
 
 
 class Stage:
@@ -134,44 +134,52 @@ class Stage:
             UnknownTopic: a topic of it was deleted.
             ProducerFenced, SequenceError, OutputDiffers: as R3 says.
         """
+        bodies, claims, index, epoch, first, last, origin, flags, append_time, checked = draft
         crc = 0
         producer: ProducerState | None = None
-        if draft.producer is not None:
-            producer = self._check_epoch(draft, draft.producer)
-            if draft.first is not None:
-                crc = content_crc(draft) if draft.checked else 0
-                repeat = self._repeat(producer, draft, crc)
-                if repeat is not None:
-                    return repeat
+        if index is not None:
+            producer = self._check_epoch(index, epoch)
+            if first is not None:
+                crc = content_crc(draft) if checked else 0
+                known = producer.last
+                if known is not None and (first <= known or producer.mode == "dense"):
+                    repeat = self._repeat(producer, draft, crc)
+                    if repeat is not None:
+                        return repeat
+                elif last is None or last < first:
+                    raise SequenceError(f"producer {producer.id!r}: sequences {first} to {last}")
         lsn = self.lsn + 1
-        append_time = draft.append_time
         if append_time is None:
             append_time = self._now
-        parts = [self._place(body, lsn, append_time) for body in draft.bodies]
-        framed, self.chain = append_frame(
+        parts = [self._place(body, lsn, append_time) for body in bodies]
+        self._frame(
             (
                 lsn,
                 append_time,
                 self._synced,
-                draft.producer,
-                draft.epoch,
-                draft.first,
-                draft.last,
-                draft.origin,
-                draft.flags,
-                draft.claims,
+                index,
+                epoch,
+                first,
+                last,
+                origin,
+                flags,
+                claims,
                 crc,
                 parts,
-            ),
-            self.chain,
+            )
         )
-        self.frames.append(framed)
         self.lsn = lsn
         if append_time > self.append_time:
             self.append_time = append_time
-        if producer is not None and draft.last is not None:
-            self._remember(producer, draft, lsn, append_time, crc, parts)
-        return AppendResult(lsn, self._written(parts) if parts else (), append_time)
+        if producer is not None and last is not None:
+            self._remember(producer, (first, last, lsn, append_time, crc), parts)
+        written = self._written(parts) if parts else ()
+        result: AppendResult = _new(AppendResult, (lsn, written, append_time, False, 0))
+        return result
+
+    def _frame(self, fields: tuple[Any, ...]) -> None:
+        framed, self.chain = frame(pack(fields), self.chain)
+        self.frames.append(framed)
 
     def _place(self, body_at: tuple[int, int | None, Body], lsn: int, append_time: int) -> Part:
         topic_id, partition, body = body_at
@@ -213,20 +221,23 @@ class Stage:
         return part
 
     def _written(self, parts: Sequence[Part]) -> tuple[Written, ...]:
-        topics = self._ledger.catalog.topics
-        return tuple([_new(Written, (topics[p[0]].full_name, p[1], p[6], p[7])) for p in parts])
+        names = self._ledger.catalog.full_names
+        if len(parts) == 1:
+            (p,) = parts
+            return (_new(Written, (names[p[0]], p[1], p[6], p[7])),)
+        return tuple([_new(Written, (names[p[0]], p[1], p[6], p[7])) for p in parts])
 
     # Sequences.
 
-    def _check_epoch(self, draft: Draft, index: int) -> ProducerState:
+    def _check_epoch(self, index: int, epoch: int) -> ProducerState:
         known = self._ledger.catalog.by_index
         if not 0 <= index < len(known):
             raise ConfigError(f"no producer has the number {index}; open it first")
         producer = known[index]
-        if draft.epoch != producer.epoch:
+        if epoch != producer.epoch:
             raise ProducerFenced(
                 f"producer {producer.id!r} was opened again with epoch {producer.epoch}; this one"
-                f" has epoch {draft.epoch} and must stop"
+                f" has epoch {epoch} and must stop"
             )
         return producer
 
@@ -270,11 +281,11 @@ class Stage:
         return looked_up
 
     def _written_then(self, parts: Sequence[tuple[int, int, int, int]]) -> tuple[Written, ...]:
-        topics = self._ledger.catalog.topics
+        names = self._ledger.catalog.full_names
         return tuple(
-            Written(topics[id].full_name, partition, offset, count)
+            Written(names[id], partition, offset, count)
             for id, partition, offset, count in parts
-            if id in topics
+            if id in names
         )
 
     def _differs(
@@ -295,19 +306,13 @@ class Stage:
         )
 
     def _remember(
-        self,
-        producer: ProducerState,
-        draft: Draft,
-        lsn: int,
-        append_time: int,
-        crc: int,
-        parts: Sequence[Part],
+        self, producer: ProducerState, result: tuple[Any, ...], parts: Sequence[Part]
     ) -> None:
         if producer not in self._producers:
             self._producers[producer] = (producer.last, len(producer.recent))
-        kept = tuple([(part[0], part[1], part[6], part[7]) for part in parts])
-        producer.last = draft.last
-        producer.recent.append((draft.first, draft.last, lsn, append_time, crc, kept))
+        producer.last = result[1]
+        kept = tuple([(part[0], part[1], part[6], part[7]) for part in parts]) if parts else ()
+        producer.recent.append((*result, kept))
 
     # Keeping or taking back.
 
