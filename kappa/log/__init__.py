@@ -28,6 +28,7 @@ Files: `format`; `journal/<first lsn>.jnl`; `topics/<id>/<partition>-<first offs
 """
 
 from kappa.log.body import Body, Decoded, decode_body, encode_body, encode_columns
+from kappa.log.body_many import decode_bodies
 from kappa.log.catalog import Catalog, Topic, check_name, split_name
 from kappa.log.compare import Diff
 from kappa.log.journal import CLOSING, Entry, Part
@@ -63,6 +64,7 @@ __all__ = [
     "Verification",
     "Written",
     "check_name",
+    "decode_bodies",
     "decode_body",
     "encode_body",
     "encode_columns",

@@ -33,11 +33,10 @@ def merge(edges: Sequence[Sequence[Batch]], *, ranked: bool) -> list[Batch]:
 
 def on_port(batch: Batch, port: int, ranked: bool) -> Batch:
     """The batch as it enters a port, its ranks extended by the branch."""
-    batch = batch.slice(0, batch.count)
-    batch.output = ""
+    entered = batch.marked(port=0, output="")
     if ranked and batch.ranks is not None:
-        batch.ranks = [(*rank, port) for rank in batch.ranks]
-    return batch
+        entered.ranks = [(*rank, port) for rank in batch.ranks]
+    return entered
 
 
 def in_order(batches: Sequence[Batch]) -> bool:

@@ -6,13 +6,13 @@ Columns stay columns where every body has them; else rows are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import accumulate, repeat
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, chain, repeat
+from typing import Any, NamedTuple, Protocol
 
 from kappa.batch import Batch
-from kappa.log import Decoded, Part, decode_body
-from kappa.plan import Step
+from kappa.log import Decoded, Part, decode_bodies, decode_body
+from kappa.plan import SourceSpec, Step
 
 RECORD = 0
 
@@ -46,115 +46,95 @@ def read_source(
     if not parts:
         return []
     bodies = log.read_parts([part for _, part in parts])
-    fields = step.fields
-    pieces = [decode_body(body, fields) for body in bodies]
-    runs = _runs(lsns, parts, pieces)
-    batch = _one(pieces[0], runs) if len(pieces) == 1 else _several(pieces, runs, fields)
+    counts = [part.count for _, part in parts]
+    joined = decode_bodies(bodies, step.fields)
+    pieces = None
+    if joined.count != sum(counts) or "offset" in step.meta or joined.columns is None:
+        # Compacted, or of several shapes: each body for itself.
+        pieces = [decode_body(body, step.fields) for body in bodies]
+        counts = [piece.count for piece in pieces]
+    runs = _runs(lsns, parts, counts)
+    batch = (
+        _of_columns(joined, runs) if joined.columns is not None else _of_rows(pieces or (), runs)
+    )
     if step.meta:
-        batch.hidden = {name: _META[name](parts, pieces, append_times, step) for name in step.meta}
+        places = Places(step, parts, counts, pieces, append_times)
+        batch.hidden = {name: _META[name](places) for name in sorted(step.meta)}
     if step.ranked:
-        batch.ranks = _ranks(source, parts, pieces)
+        batch.ranks = _ranks(source, parts, counts)
     return [batch]
 
 
 def _runs(
-    lsns: Sequence[int], parts: Sequence[tuple[int, Part]], pieces: Sequence[Decoded]
+    lsns: Sequence[int], parts: Sequence[tuple[int, Part]], counts: Sequence[int]
 ) -> list[tuple[int, int]]:
     if len(parts) == 1:
-        return [(lsns[parts[0][0]], pieces[0].count)]
-    stops = accumulate(piece.count for piece in pieces)
-    ends = {lsns[index]: stop for (index, _), stop in zip(parts, stops, strict=True)}
+        return [(lsns[parts[0][0]], counts[0])]
+    ends = {lsns[index]: stop for (index, _), stop in zip(parts, accumulate(counts), strict=True)}
     return list(ends.items())
 
 
-def _one(piece: Decoded, runs: list[tuple[int, int]]) -> Batch:
-    batch = Batch(piece.times, piece.columns, piece.values, runs)
-    batch.solid = piece.solid
-    batch.known = piece.names
+def _of_columns(decoded: Decoded, runs: list[tuple[int, int]]) -> Batch:
+    """Columns by name: their order must not depend on which bodies were read together."""
+    columns = decoded.columns or {}
+    batch = Batch(decoded.times, {name: columns[name] for name in sorted(columns)}, None, runs)
+    batch.solid = decoded.solid
+    batch.known = decoded.names
     return batch
 
 
-def _several(
-    pieces: Sequence[Decoded], runs: list[tuple[int, int]], fields: frozenset[str] | None
-) -> Batch:
+def _of_rows(pieces: Sequence[Decoded], runs: list[tuple[int, int]]) -> Batch:
     times: list[int] = []
+    rows: list[Any] = []
     for piece in pieces:
         times += piece.times
-    names = _common(pieces, fields)
-    if names is None:
-        rows: list[Any] = []
-        for piece in pieces:
-            rows += _one(piece, []).rows()
-        return Batch(times, None, rows, runs)
-    columns: dict[str, list[Any]] = {}
-    for name in names:
-        column: list[Any] = []
-        for piece in pieces:
-            assert piece.columns is not None
-            column += piece.columns[name]
-        columns[name] = column
-    batch = Batch(times, columns, None, runs)
-    batch.solid = _solid(pieces, columns)
-    batch.known = pieces[0].names
-    return batch
-
-
-def _common(pieces: Sequence[Decoded], fields: frozenset[str] | None) -> list[str] | None:
-    """The fields to read as columns, or None where the pieces differ in shape."""
-    first = pieces[0].columns
-    if first is None:
-        return None
-    names = first.keys()
-    for piece in pieces:
-        if piece.columns is None or piece.columns.keys() != names:
-            return None
-        if fields is None and len(piece.names) != len(names):
-            return None
-    return list(first)
-
-
-def _solid(pieces: Sequence[Decoded], columns: dict[str, list[Any]]) -> frozenset[str]:
-    """Columns packed in every piece, as the same type in all of them."""
-    common = frozenset.intersection(*(piece.solid for piece in pieces))
-    return frozenset(
-        name
-        for name in common
-        if len({type(piece.columns[name][0]) for piece in pieces if piece.columns}) == 1
-    )
+        rows += _of_columns(piece, []).rows() if piece.values is None else piece.values
+    return Batch(times, None, rows, runs)
 
 
 def _ranks(
-    source: int, parts: Sequence[tuple[int, Part]], pieces: Sequence[Decoded]
+    source: int, parts: Sequence[tuple[int, Part]], counts: Sequence[int]
 ) -> list[tuple[Any, ...]]:
     ranks: list[tuple[Any, ...]] = []
-    for (_, part), piece in zip(parts, pieces, strict=True):
+    for (_, part), count in zip(parts, counts, strict=True):
         head = (RECORD, source, part.partition)
-        ranks += [(*head, row) for row in range(piece.count)]
+        ranks += [(*head, row) for row in range(count)]
     return ranks
 
 
-def _offsets(part: Part, piece: Decoded) -> Sequence[int]:
-    if piece.offsets is None:
-        return range(part.base_offset, part.base_offset + piece.count)
-    return [part.base_offset + offset for offset in piece.offsets]
+class Places(NamedTuple):
+    """Where the rows of a batch come from, for the record's own facts."""
+
+    step: Step
+    parts: Sequence[tuple[int, Part]]
+    counts: Sequence[int]
+    pieces: Sequence[Decoded] | None
+    append_times: Sequence[int]
+
+    def repeated(self, values: Iterable[Any]) -> list[Any]:
+        """One value per part, as often as the part has rows."""
+        pairs = zip(values, self.counts, strict=True)
+        return list(chain.from_iterable(repeat(value, count) for value, count in pairs))
 
 
-_Parts = Sequence["tuple[int, Part]"]
-_META: dict[str, Callable[[_Parts, Sequence[Decoded], Sequence[int], Step], list[Any]]] = {
-    "offset": lambda parts, pieces, _, __: [
-        offset
-        for (_, part), piece in zip(parts, pieces, strict=True)
-        for offset in _offsets(part, piece)
-    ],
-    "partition": lambda parts, pieces, _, __: [
-        value
-        for (_, part), piece in zip(parts, pieces, strict=True)
-        for value in repeat(part.partition, piece.count)
-    ],
-    "append_time": lambda parts, pieces, times, _: [
-        value
-        for (index, _), piece in zip(parts, pieces, strict=True)
-        for value in repeat(times[index], piece.count)
-    ],
-    "topic": lambda parts, pieces, _, step: [step.part.topic] * sum(p.count for p in pieces),  # type: ignore[union-attr]
+def _topic(places: Places) -> list[Any]:
+    assert isinstance(places.step.part, SourceSpec)
+    return [places.step.part.topic] * sum(places.counts)
+
+
+def _offset(places: Places) -> list[Any]:
+    found: list[int] = []
+    for (_, part), piece in zip(places.parts, places.pieces or (), strict=True):
+        own = range(piece.count) if piece.offsets is None else piece.offsets
+        found += [part.base_offset + offset for offset in own]
+    return found
+
+
+_META: dict[str, Callable[[Places], list[Any]]] = {
+    "offset": _offset,
+    "partition": lambda places: places.repeated(part.partition for _, part in places.parts),
+    "append_time": lambda places: places.repeated(
+        places.append_times[index] for index, _ in places.parts
+    ),
+    "topic": _topic,
 }
