@@ -1,11 +1,12 @@
 """Sessions: the visits of each user, a visit ending after half an hour of silence.
 
-`kappa.testing.run` runs a pipeline over plain lists, in memory.
+`kappa.testing.run` runs a pipeline over plain lists, in memory. Visits come in the order
+in which they end.
 
 Prints:
 
-    ann: 3 pages from 00:00 to 00:25
     bob: 1 pages from 00:10 to 00:10
+    ann: 3 pages from 00:00 to 00:25
     ann: 1 pages from 02:00 to 02:00
 """
 
