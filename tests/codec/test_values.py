@@ -25,7 +25,7 @@ from kappa.codec import values as codec
 from kappa.errors import ConfigError, CorruptBatch, RecordRefused
 
 
-@pytest.mark.parametrize("value", SAMPLES, ids=repr)
+@pytest.mark.parametrize("value", SAMPLES, ids=lambda value: type(value).__name__)
 def test_sample_comes_back_as_it_was(value):
     assert exactly(decode(encode(value)), value)
 
@@ -122,7 +122,7 @@ def test_a_doubling_cycle_is_stopped_before_memory_is_taken(monkeypatch):
         encode(twice)
 
 
-@pytest.mark.parametrize("value", SAMPLES, ids=repr)
+@pytest.mark.parametrize("value", SAMPLES, ids=lambda value: type(value).__name__)
 def test_cut_or_flipped_bytes_raise_corrupt_batch_or_give_a_value(value):
     data = encode(value)
     for cut in range(len(data)):

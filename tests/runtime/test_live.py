@@ -68,7 +68,7 @@ def test_other_code_does_not_go_on_in_a_version():
     log = new_log()
     log.append("bids", bids(1))
     counts().run(log, until_idle=True)
-    with pytest.raises(IncompatibleState, match="functions of step 'map of bids'.*new version"):
+    with pytest.raises(IncompatibleState, match=r"functions of step 'map of bids'.*new version"):
         counts(doubled=True).run(log, until_idle=True)
 
 
