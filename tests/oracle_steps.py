@@ -223,37 +223,43 @@ class SessionStep(Step):
         return sorted(out, key=lambda ranked: ranked[0])
 
     def _arrival(self, key: tuple[Any, ...], items: list[Any], before: int) -> list[Ranked]:
-        gap, lateness = self.node.kind[1], self.node.lateness
-        clusters: list[list[Any]] = []
-        for item in sorted(items, key=lambda item: item[0][:2]):
-            if clusters and self._touch(clusters[-1][-1][0][0] + gap, item[0][0]):
-                clusters[-1].append(item)
+        """Joins what is there and what came, then judges each session that got something."""
+        parts = [(one.start, one.end, one, None) for one in self.open.pop(key, [])]
+        parts += [(item[0][0], item[0][0] + self.node.kind[1], None, item) for item in items]
+        joined: list[tuple[Open, list[Any]]] = []
+        for start, end, known, item in sorted(parts, key=lambda part: part[:2]):
+            if not joined or not self._touch(joined[-1][0].end, start):
+                joined.append((Open(start, end, [], news=False), []))
+            session, arrived = joined[-1]
+            session.end = max(session.end, end)
+            if known is not None:
+                session.items += known.items
+                session.news = session.news or known.news
             else:
-                clusters.append([item])
-        out = []
-        for cluster in clusters:
-            times = [item[0][0] for item in cluster]
-            merged = Open(min(times), max(times) + gap, [item[0] for item in cluster])
-            kept = []
-            for other in self.open.get(key, []):
-                if self._touch(other.end, merged.start) and self._touch(merged.end, other.start):
-                    merged.start = min(merged.start, other.start)
-                    merged.end = max(merged.end, other.end)
-                    merged.items = other.items + merged.items
-                else:
-                    kept.append(other)
-            if merged.end - 1 + lateness <= before:
-                for _, ranked in cluster:
-                    self.tell_late(ranked, (merged.start, merged.end), before)
-                continue
-            self.open[key] = [*kept, merged]
-            merged.items.sort(key=lambda item: item[1])
-            if merged.end - 1 <= before:
-                merged.news = False
-                rank = max(ranked[0] for _, ranked in cluster)
-                made = self.result(key, (merged.start, merged.end), merged.items)
-                out.append(((*rank, merged.start), merged.end - 1, made))
+                session.items.append(item[0])
+                arrived.append(item[1])
+        out: list[Ranked] = []
+        for session, arrived in joined:
+            session.items.sort(key=lambda item: item[1])
+            if self._judged(key, session, sorted(arrived, key=lambda row: row[0]), before, out):
+                self.open.setdefault(key, []).append(session)
         return out
+
+    def _judged(
+        self, key: Any, session: Open, arrived: list[Ranked], before: int, out: list[Ranked]
+    ) -> bool:
+        """Whether the session goes on; fires it, or tells its records late."""
+        if not arrived:
+            return True
+        if session.end - 1 + self.node.lateness <= before:
+            for ranked in arrived:
+                self.tell_late(ranked, (session.start, session.end), before)
+            return False
+        session.news = session.end - 1 > before
+        if not session.news:
+            made = self.result(key, (session.start, session.end), session.items)
+            out.append(((*arrived[-1][0], session.start), session.end - 1, made))
+        return True
 
     def advance(self, after: int) -> list[tuple[int, tuple[Any, ...], int, Row]]:
         fired = []

@@ -51,7 +51,7 @@ def first_difference(got: Written, want: Written) -> str:
     for lsn in sorted(got.appends.keys() | want.appends.keys()):
         one, other = got.appends.get(lsn, {}), want.appends.get(lsn, {})
         for sink in sorted(one.keys() | other.keys()):
-            if repr(one.get(sink)) != repr(other.get(sink)):
+            if one.get(sink) != other.get(sink):
                 return f"LSN {lsn}, {sink!r}: got {one.get(sink)}, want {other.get(sink)}"
     return "no difference"
 

@@ -200,3 +200,9 @@ def test_ties_of_first_and_last_go_by_arrival_and_nulls_are_left_out():
     output = run([Append(0, {("a", 0): rows})], {"out": tumbling(Source("a"), aggs=aggs)})
     row = output.closing["out"][0][1]
     assert (row["f"], row["l"], row["c"], row["s"]) == (1, 2, [1, 2], 3)
+
+
+def test_an_arrival_that_touches_a_session_on_both_sides_gives_one_pane():
+    window = Window(Source("a"), ("k",), ("session", 10, False), COUNT, lateness=100)
+    output = run([at(20), at(50), at(11, 29)], {"out": window})
+    assert fired(output) == {1: [(20, 30, 1)], 2: [(11, 39, 3)]}
