@@ -22,6 +22,7 @@ from kappa.triggers import AtWatermark, Every, OnCount
 from kappa.windows import Count, Global
 
 CATALOGUE: dict[str, Callable[[Any], Any]] = {}
+SLOW: set[str] = set()  # many of a kind: part of the full run
 
 
 def entry(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -245,7 +246,7 @@ def _triggered(name: str, trigger: Any, panes: str, window: Any) -> None:
         return windowed.aggregate(n=agg.count(), all=agg.collect("v"))
 
     build.__name__ = f"{name} {panes} {type(window).__name__}"
-    entry(build)
+    SLOW.add(entry(build).__name__)
 
 
 with_triggers()
@@ -265,7 +266,13 @@ def output(log: Any, made: Pipeline, version: int) -> tuple[str, str, str]:
     return repr(found.appends), repr(found.closing), repr(sorted(found.claims.items()))
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE))
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+    for name in sorted(CATALOGUE)
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @examples(12)
 def test_any_read_size_and_any_restart_give_one_result(name, data):
