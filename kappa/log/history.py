@@ -65,7 +65,7 @@ class History:
         Raises:
             CorruptBatch: one of them does not read back.
 
-        Cost: 2 to 3 µs per record; see benchmarks/log_entries.py.
+        Cost: 2 to 3 µs per record.
         """
         if after_lsn >= end:
             return
@@ -98,9 +98,12 @@ class History:
         place = self._place_at_or_before(lsn)
         if place.lsn == lsn:
             return place.chain
-        for _ in self.entries(lsn - 1, end=lsn):
-            pass
-        return self._stops[lsn].chain
+        scan = Scan(self._file(place.file_lsn), place.position, place.chain, place.lsn)
+        for entry in scan.read(4096 + 256 * (lsn - place.lsn)):
+            if entry.lsn == lsn:
+                self._mark(scan, place.file_lsn)
+                return scan.chain
+        raise self._damaged(Place(scan.lsn, scan.position, scan.chain, place.file_lsn))
 
     def seek(self, before: Callable[[dict[str, Any]], bool]) -> int:
         """The LSN at the start of the newest file for whose head `before` holds; or 0.

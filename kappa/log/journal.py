@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kappa.codec.plain import pack, unpack
+from kappa.errors import CorruptBatch
 from kappa.log.files import File
 
 __all__ = [
@@ -42,7 +43,6 @@ __all__ = [
     "head_frame",
     "journal_name",
     "read_head",
-    "scan",
 ]
 
 FORMAT = 1
@@ -236,7 +236,6 @@ class Scan:
                     return
 
     def _entries(self, data: bytes) -> Iterator[Entry]:
-        # Guarded by benchmarks/log_entries.py.
         place, end = 0, len(data) - FRAME.size
         unpack_frame, start = FRAME.unpack_from, self.position
         chain = self.chain
@@ -247,7 +246,10 @@ class Scan:
                 return
             if _crc32(data[place + 4 : behind], chain) != crc:
                 return
-            entry = decode(data[place + 8 : behind])
+            try:
+                entry = decode(data[place + 8 : behind])
+            except ValueError as error:
+                raise self._unknown(start + place, error) from None
             if entry.lsn != self.lsn + 1:
                 return
             chain = self.chain = crc
@@ -259,19 +261,17 @@ class Scan:
             if self.rolled:
                 return
 
+    def _unknown(self, position: int, error: ValueError) -> CorruptBatch:
+        return CorruptBatch(
+            f"the journal record of LSN {self.lsn + 1} at byte {position} is whole, but of no"
+            f" shape that this kappa knows ({error}); a newer one may have written it",
+            position=position,
+            lsn=self.lsn + 1,
+        )
+
     def _longer(self, data: bytes) -> int:
         """The bytes to read for a record that one chunk does not hold; 0 if none is there."""
         _, length = FRAME.unpack_from(data)
         whole = FRAME.size + int(length)
         fits = length <= MAX_RECORD_BYTES and self.position + whole <= self.file.size()
         return whole if fits else 0
-
-
-def scan(file: File, check: Callable[[Entry], bool] | None = None) -> list[Entry]:
-    """All valid entries of a journal file, for tests and tools; none if its head is bad."""
-    head = read_head(file)
-    if head is None:
-        return []
-    state, position = head
-    entries = Scan(file, position, state["chain"], state["lsn"])
-    return [entry for entry in entries if check is None or check(entry)]

@@ -56,6 +56,7 @@ class Ledger:
         rolled: the file is finished, the next one is due.
         append_time: largest append time so far.
         synced: highest synced LSN that a record carries.
+        noted: LSN of the last record that says nothing else.
         catalog: what control records say.
         heads: the partitions' heads by topic id.
         dirty: what is not synced yet.
@@ -70,6 +71,7 @@ class Ledger:
         self.rolled = False
         self.append_time = 0
         self.synced = 0
+        self.noted = 0
         self.catalog = Catalog()
         self.heads: dict[int, list[Head]] = {}
         self.dirty = Dirty()
@@ -123,6 +125,8 @@ class Ledger:
                 self._remove(data["topic"], partition, offset)
         elif entry.kind == "roll":
             self.rolled = True
+        elif entry.kind == "synced":
+            self.noted = entry.lsn
 
     def _remove(self, topic_id: int, partition: int, offset: int) -> None:
         heads = self.heads.get(topic_id)

@@ -105,10 +105,9 @@ class Log:
         return cls(files=MemoryFiles(), clock=clock, **{"fsync": "never", **options})
 
     @staticmethod
-    def repair(path: str | os.PathLike[str] | None = None, *, files: Files | None = None) -> Repair:
+    def repair(path: str | os.PathLike[str]) -> Repair:
         """Makes a damaged log usable and says what that gave up; nobody may have it open."""
-        where = files if files is not None else OsFiles(Path(path or "."))
-        return repair(where, Settings(), SystemClock())
+        return repair(OsFiles(Path(path)), Settings(), SystemClock())
 
     def __repr__(self) -> str:
         state = "closed" if self._store.closed else f"LSN {self._store.ledger.lsn}"

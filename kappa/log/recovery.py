@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from kappa.errors import CorruptBatch, LogError
 from kappa.log.damage import later_records
-from kappa.log.files import Files, write_whole
+from kappa.log.files import File, Files, write_whole
 from kappa.log.heads import Head, segment_name, topic_folder
 from kappa.log.history import journal_files
 from kappa.log.journal import (
@@ -47,6 +46,7 @@ __all__ = [
 
 FORMAT_FILE = "format"
 FORMAT_TEXT = f"kappa log format {FORMAT}\n"
+MANY = 4096
 FOLDERS = ("journal", "topics", "locks")
 OWN_NAMES = {*FOLDERS, "aside", "pipelines", FORMAT_FILE, FORMAT_FILE + ".tmp"}
 
@@ -135,10 +135,7 @@ def _check_format(files: Files) -> None:
 
 def load(files: Files) -> Opened:
     """The ledger at the newest valid record, while others have the log open; cuts nothing."""
-    synced, start = _durable(files, journal_files(files))
-    ledger = Ledger.restored(*start)
-    for _ in _replay(files, ledger):
-        pass
+    ledger, synced, _ = _read(files, journal_files(files))
     _settle(ledger, synced)
     report = RecoveryReport(lsn=ledger.lsn, synced=synced, epoch=ledger.catalog.epoch)
     return Opened(ledger, synced, report)
@@ -153,21 +150,17 @@ def recover(files: Files, segments: Segments) -> Opened:
     Cost: reads the newest journal file, and the bodies above the synced LSN.
     """
     firsts = journal_files(files)
-    synced, start = _durable(files, firsts)
-    ledger = Ledger.restored(*start)
-    reason, verified = "", 0
-    replay = _replay(files, ledger)
-    for entry in replay:
-        if entry.lsn > synced:
-            reason = _bad_bodies(segments, ledger, entry)
-            if reason:
-                break
-            verified += bool(entry.parts)
-    replay.close()
-    if not reason:
-        reason = _bad_tail(files, ledger, firsts)
+    ledger, synced, unsure = _read(files, firsts)
+    reason = _bad_tail(files, ledger, firsts)
     if ledger.lsn < synced:
         raise _lost(files, ledger, synced, reason)
+    verified = 0
+    for entry in unsure:
+        bad = _bad_bodies(segments, ledger, entry)
+        if bad:
+            reason, ledger = bad, _before(files, firsts, entry.lsn)
+            break
+        verified += bool(entry.parts)
     _settle(ledger, synced)
     end = ledger.lsn
     cut = Cut(files, ledger, firsts) if reason else None
@@ -183,6 +176,56 @@ def recover(files: Files, segments: Segments) -> Opened:
         epoch=ledger.catalog.epoch,
     )
     return Opened(ledger, synced, report)
+
+
+def _read(files: Files, firsts: list[int]) -> tuple[Ledger, int, list[Entry]]:
+    """The ledger at the journal's end, the highest LSN known to be synced, and what is above.
+
+    From the newest head that lies at or below the synced LSN. That LSN may be claimed by
+    any record, even one behind damage: a claim that was written is true.
+    """
+    synced = 0
+    for first in reversed(firsts):
+        file = files.open(journal_name(first))
+        found = read_head(file)
+        if found is None:
+            synced = max(synced, _claimed(file, 0, first - 1))
+            continue
+        ledger = Ledger.restored(*found)
+        synced = max(synced, ledger.synced)
+        unsure: list[Entry] = []
+        for entry in _replay(files, ledger):
+            synced = max(synced, entry.synced)
+            unsure.append(entry)
+            if len(unsure) == MANY:
+                unsure = [entry for entry in unsure if entry.lsn > synced]
+        end = files.open(ledger.journal)
+        synced = max(synced, _claimed(end, ledger.position, ledger.lsn))
+        if synced >= first - 1 or first == firsts[0]:
+            return ledger, synced, [entry for entry in unsure if entry.lsn > synced]
+    path = files.path(journal_name(firsts[0]) if firsts else "journal")
+    raise CorruptBatch(f"{path}: the head does not read back", path=path, position=0, lsn=0)
+
+
+def _claimed(file: File, position: int, lsn: int) -> int:
+    """The highest synced LSN that a record behind damage claims."""
+    tail = file.read_at(position, max(0, file.size() - position))
+    return max((min(e.synced, e.lsn - 1) for e in later_records(tail, lsn)), default=0)
+
+
+def _before(files: Files, firsts: list[int], lsn: int) -> Ledger:
+    """The ledger as of the record before `lsn`."""
+    for first in reversed(firsts):
+        found = read_head(files.open(journal_name(first))) if first <= lsn else None
+        if found is not None:
+            break
+    assert found is not None  # `lsn` was read behind a head
+    ledger = Ledger.restored(*found)
+    replay = _replay(files, ledger)
+    for entry in replay:
+        if entry.lsn == lsn:
+            replay.close()
+    return ledger
 
 
 def _replay(files: Files, ledger: Ledger) -> Generator[Entry]:
@@ -211,36 +254,12 @@ def _enter_next(files: Files, ledger: Ledger) -> bool:
     return True
 
 
-def _durable(files: Files, firsts: list[int]) -> tuple[int, tuple[dict[str, Any], int]]:
-    """The highest LSN known to be synced, and the newest head that lies at or below it.
-
-    The claim may stand in any record, even behind damage; a claim that was written is true.
-    """
-    synced = 0
-    for first in reversed(firsts):
-        file = files.open(journal_name(first))
-        found = read_head(file)
-        position, lsn = 0, first - 1
-        if found is not None:
-            synced = max(synced, found[0]["synced"])
-            scan = Scan(file, found[1], found[0]["chain"], lsn)
-            for entry in scan:
-                synced = max(synced, entry.synced)
-            position, lsn = scan.position, scan.lsn
-        tail = file.read_at(position, max(0, file.size() - position))
-        for entry in later_records(tail, lsn):
-            synced = max(synced, min(entry.synced, entry.lsn - 1))
-        if found is not None and (synced >= first - 1 or first == firsts[0]):
-            return synced, found
-    path = files.path(journal_name(firsts[0]) if firsts else "journal")
-    raise CorruptBatch(f"{path}: the head does not read back", path=path, position=0, lsn=0)
-
-
 def _bad_bodies(segments: Segments, ledger: Ledger, entry: Entry) -> str:
     """Why an append's bodies are not all there; "" if they are."""
     for part in entry.parts:
-        if part.topic_id not in ledger.heads:
-            continue
+        heads = ledger.heads.get(part.topic_id)
+        if heads is None or part.base_offset < heads[part.partition].start_offset:
+            continue  # deleted, or removed by retention, since
         try:
             segments.read((part,))
         except (CorruptBatch, FileNotFoundError):

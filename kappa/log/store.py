@@ -19,6 +19,7 @@ from typing import Any
 from kappa.errors import LogError, RecordRefused
 from kappa.log.catalog import ProducerState
 from kappa.log.damage import clear_tail
+from kappa.log.failures import missing_part, not_written, unreadable
 from kappa.log.files import File, Files
 from kappa.log.history import History
 from kappa.log.journal import (
@@ -45,6 +46,7 @@ from kappa.time import Clock
 __all__ = ["Store", "Writing"]
 
 LOOK_BYTES = 4096
+READ_BYTES = 65_536
 
 
 class Store:
@@ -76,6 +78,7 @@ class Store:
         self._interval: Interval | None = None
         self._process = os.getpid()
         self._unsure = False
+        self._depth = 0
 
     # Use.
 
@@ -104,15 +107,11 @@ class Store:
                 self._read_on()
                 return self.ledger.lsn
         except OSError as error:
-            raise self._unreadable(error) from error
+            raise unreadable(self.files.path(), error) from error
 
     def _reached(self) -> int:
         self.check()
         return self.refresh()
-
-    def _unreadable(self, error: OSError) -> LogError:
-        path = self.files.path()
-        return LogError(f"{path} could not be read ({error.strerror or error})", path=path)
 
     def _read_on(self) -> bool:
         """Whether invalid bytes lie behind the last valid record."""
@@ -127,7 +126,7 @@ class Store:
                 return False
             self._unsure = True
             scan = Scan(self._journal, ledger.position, ledger.chain, ledger.lsn)
-            for entry in scan:
+            for entry in scan.read(READ_BYTES):
                 ledger.apply(entry)
                 ledger.position, ledger.chain = scan.position, scan.chain
             self._unsure = False
@@ -182,23 +181,17 @@ class Store:
         self.check()
         try:
             with self._mutex:
-                self._lock()
+                depth = self._depth
                 try:
+                    self._lock()
                     results = self._commit(drafts)
                     reached = self.ledger.lsn
                 finally:
-                    self._append_lock.release()
+                    self._unlock(depth)
         except OSError as error:
-            raise self._not_written(error) from error
+            raise not_written(self.files.path(), error) from error
         self._appended(reached)
         return results
-
-    def _not_written(self, error: OSError) -> LogError:
-        return LogError(
-            f"{self.files.path()}: the append could not be written ({error.strerror or error}),"
-            " and is not in the log; nothing before it is touched",
-            path=self.files.path(),
-        )
 
     def _commit(self, drafts: Sequence[Draft]) -> list[AppendResult]:
         stage = self._stage()
@@ -290,14 +283,17 @@ class Store:
             timeout_s=self.settings.timeout_s,
             what=f"the append lock of {self.files.path()}",
         )
-        try:
-            if self._read_on():
-                clear_tail(self._journal, self.ledger, self.files.path(self.ledger.journal))
-            if self.ledger.rolled:
-                self._start_file()
-        except BaseException:
+        self._depth += 1
+        if self._read_on():
+            clear_tail(self._journal, self.ledger, self.files.path(self.ledger.journal))
+        if self.ledger.rolled:
+            self._start_file()
+
+    def _unlock(self, depth: int) -> None:
+        # The thread that holds the lock may ask for it again; only the last lets go.
+        self._depth = depth
+        if not depth:
             self._append_lock.release()
-            raise
 
     def _appended(self, lsn: int) -> None:
         self._waiters.wake()
@@ -356,10 +352,18 @@ class Store:
 
     def _close_clean(self) -> None:
         self.sync()
-        # So that the next opening need not verify what is durable already.
-        if self.ledger.synced < self.ledger.lsn and self.syncer.synced == self.ledger.lsn:
-            self.control("synced", {})
-            self.sync()
+        if self.ledger.noted < self.ledger.lsn == self.syncer.synced:
+            self.note_synced()
+
+    def note_synced(self) -> None:
+        """Makes everything durable, and that a record says so.
+
+        After it an opening need not verify bodies, and files that no record above the
+        noted LSN names may go.
+        """
+        self.sync()
+        self.control("synced", {})
+        self.sync()
 
     # Following.
 
@@ -376,7 +380,7 @@ class Store:
         try:
             yield from entries
         except OSError as error:
-            raise self._unreadable(error) from error
+            raise unreadable(self.files.path(), error) from error
 
     def read_parts(self, parts: Sequence[Part]) -> list[bytes]:
         """The bodies of parts, CRCs compared; see `Segments.read`."""
@@ -386,7 +390,7 @@ class Store:
         except FileNotFoundError:
             return self._read_again(parts)
         except OSError as error:
-            raise self._unreadable(error) from error
+            raise unreadable(self.files.path(), error) from error
 
     def _read_again(self, parts: Sequence[Part]) -> list[bytes]:
         # Another process may have removed or rewritten the segment a moment ago.
@@ -394,19 +398,7 @@ class Store:
         try:
             return self.segments.read(parts)
         except FileNotFoundError:
-            raise self._missing(parts) from None
-
-    def _missing(self, parts: Sequence[Part]) -> LogError:
-        for part in parts:
-            heads = self.ledger.heads.get(part.topic_id)
-            try:
-                self.segments.file(part[:3])
-            except FileNotFoundError:
-                start = part.base_offset + part.count
-                return self.segments.missing(
-                    part, start if heads is None else heads[part.partition].start_offset
-                )
-        return LogError("a segment was missing for a moment; read again")
+            raise missing_part(self.segments, self.ledger.heads, parts) from None
 
 
 class Writing:
@@ -415,17 +407,20 @@ class Writing:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._reached = 0
+        self._depth = 0
 
     def __enter__(self) -> Writing:
         store = self._store
         store.check()
         store._mutex.acquire()
+        self._depth = store._depth
         try:
             store._lock()
         except BaseException as error:
+            store._unlock(self._depth)
             store._mutex.release()
             if isinstance(error, OSError):
-                raise store._not_written(error) from error
+                raise not_written(store.files.path(), error) from error
             raise
         self._reached = store.ledger.lsn
         return self
@@ -442,9 +437,9 @@ class Writing:
     ) -> None:
         store = self._store
         reached = store.ledger.lsn
-        store._append_lock.release()
+        store._unlock(self._depth)
         store._mutex.release()
         if isinstance(error, OSError):
-            raise store._not_written(error) from error
+            raise not_written(store.files.path(), error) from error
         if reached > self._reached:
             store._appended(reached)

@@ -103,12 +103,12 @@ def _make(
 
 
 def delete_topic(store: Store, topic: Topic) -> None:
-    """Removes a topic; its files go once the record that says so is durable."""
+    """Removes a topic; its files go once the journal itself says that this is durable."""
     with store.writing() as writing:
         if topic.id not in store.ledger.catalog.topics:
             return
         writing.control("delete_topic", {"topic": topic.id})
-    store.sync()
+    store.note_synced()
     folder = topic_folder(topic.id)
     for name in store.files.names(folder):
         store.files.remove(f"{folder}/{name}")

@@ -380,6 +380,9 @@ def test_a_log_opened_again_is_the_same(tmp_path: Path) -> None:
         assert (entries[: len(first[0])], list(log.read("a"))) == first
         assert [entry.kind for entry in entries[len(first[0]) :]] == ["synced"]
         assert log.catalog.aliases == {"x": 3}
+        end = log.end_lsn
+    with Log(tmp_path / "new" / "log") as log:
+        assert log.end_lsn == end  # opening and closing writes nothing
         log.append("a", [1])
         assert list(log.read("a"))[:-1] == first[1]
 
@@ -504,3 +507,15 @@ def test_who_sees_a_roll_before_the_next_file_does_not_write_over_it() -> None:
     assert len(files.names("journal")) > 2
     others[0].append("a", ["other"])
     assert values(log, "a") == values(others[0], "a") == [*range(20), "other"]
+
+
+def test_the_lock_is_kept_while_its_holder_appends(tmp_path: Path) -> None:
+    with Log(tmp_path) as log, Log(tmp_path, timeout="5ms") as other:
+        log.create_topic("a")
+        with log._store.writing() as writing:
+            log.append("a", [1])
+            with pytest.raises(LogLocked):
+                other.append("a", [2])
+            writing.control("run", {})
+        other.append("a", [3])
+        assert values(log, "a") == [1, 3]

@@ -11,10 +11,11 @@ from crash.disks import copy_of
 from crash.workload import open_log, truth_of
 
 from kappa.errors import CorruptBatch, LogError, LogLocked
-from kappa.log import Log
 from kappa.log.journal import read_head
 from kappa.log.memory import MemoryFiles
-from kappa.log.verify import verify
+from kappa.log.settings import Settings
+from kappa.log.verify import repair, verify
+from kappa.time import ManualClock
 
 
 def durable_log() -> MemoryFiles:
@@ -75,7 +76,7 @@ def test_every_damaged_byte_is_found_and_repaired(bit: int) -> None:
 
 
 def check_repair(files: MemoryFiles, damage: object, truth: object, end: int, where: str) -> None:
-    done = Log.repair(files=files)
+    done = repair(files, Settings(), ManualClock(1_000))
     assert bool(done) == bool(damage), where
     assert verify(files) or done.voided, where
     with open_log(files) as log:
@@ -98,7 +99,7 @@ def test_a_lost_head_is_rebuilt_without_loss() -> None:
         files.files[name].data[20] ^= 1
     with pytest.raises(CorruptBatch):
         open_log(files)
-    done = Log.repair(files=files)
+    done = repair(files, Settings(), ManualClock(1_000))
     assert (done.cut_after, done.voided, list(done.rebuilt)) == (None, (), names)
     assert list(open_log(files).read("a")) == records
     assert read_head(files.open(names[1])) is not None
@@ -112,7 +113,7 @@ def test_a_missing_segment_is_found_and_its_appends_voided() -> None:
     assert {one.what for one in found.damage} == {"the segment is missing"}
     with open_log(copy_of(files)) as log, pytest.raises(CorruptBatch, match="is missing"):
         list(log.read("a"))
-    done = Log.repair(files=files)
+    done = repair(files, Settings(), ManualClock(1_000))
     assert set(done.voided) == {one.lsn for one in found.damage}
     assert len(list(open_log(files).read("a"))) == 6 - len(done.voided)
 
@@ -120,4 +121,4 @@ def test_a_missing_segment_is_found_and_its_appends_voided() -> None:
 def test_a_log_that_is_open_is_not_repaired() -> None:
     files = durable_log()
     with open_log(files), pytest.raises(LogLocked, match="close it first"):
-        Log.repair(files=files)
+        repair(files, Settings(), ManualClock(1_000))
