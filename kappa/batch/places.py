@@ -136,5 +136,9 @@ class Places:
             self._max_time = max(self.times, default=MINUS_INFINITY)
         return self._max_time
 
+    def bounded(self, low: int, high: int) -> None:
+        """Takes the earliest and latest event time from whoever knows them already."""
+        self._min_time, self._max_time = low, high
+
     def __len__(self) -> int:
         return self.count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import is_dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from kappa.batch.failures import RowFailure, unknown_field
@@ -102,7 +102,7 @@ def fresh_rows(rows: Sequence[Any]) -> list[Any]:
 def columns_of(rows: Sequence[Any]) -> dict[str, list[Any]] | None:
     """The columns of rows that are all mappings, or all of one dataclass, with equal fields.
 
-    None if they are not, or have no fields. Cost: 15 ns a row and 20 ns a value.
+    None if they are not, or have no fields. Cost: 25 ns a row and 20 ns a value.
 
     >>> columns_of([{"a": 1, "b": 2}, {"b": 4, "a": 3}])
     {'a': [1, 3], 'b': [2, 4]}
@@ -113,13 +113,12 @@ def columns_of(rows: Sequence[Any]) -> dict[str, list[Any]] | None:
     if not names or not all(type(name) is str for name in names):
         return None
     if all(issubclass(kind, Mapping) for kind in kinds):
-        # Equal lengths and every name found: the same fields, without comparing key sets.
-        if len(set(map(len, rows))) > 1:
-            return None
+        # Every name found, and no more fields in all: the same fields in each.
         try:
-            return {name: [row[name] for row in rows] for name in names}
+            columns = {name: list(map(itemgetter(name), rows)) for name in names}
         except KeyError:
             return None
+        return columns if sum(map(len, rows)) == len(names) * len(rows) else None
     if len(kinds) == 1:
         return {name: list(map(attrgetter(name), rows)) for name in names}
     return None

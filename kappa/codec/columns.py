@@ -47,12 +47,15 @@ class Block(NamedTuple):
 _SAME = Block("t", b"")
 
 
-def encode_column(column: Sequence[object], *, times: list[int] | None = None) -> Block:
+def encode_column(
+    column: Sequence[object], *, times: list[int] | None = None, solid: bool = False
+) -> Block:
     """The block of a column.
 
     Args:
         column: its values, at least one.
         times: the event times of the same records; a column equal to them is kind "t".
+        solid: the values are known to be of the first one's exact type, int or float.
 
     Raises:
         RecordRefused: a value would not come back equal in value and type.
@@ -64,7 +67,7 @@ def encode_column(column: Sequence[object], *, times: list[int] | None = None) -
     >>> encode_column([1, None])
     Block(kind='v', data=b'\\x92\\x01\\xc0', low=None, high=None)
     """
-    types = set(map(type, column))
+    types = {type(column[0])} if solid else set(map(type, column))
     if types == _INT:
         # Only now: equality asked of other types could be anything, or run user code.
         if column == times:

@@ -123,12 +123,14 @@ def encode_columns(
     *,
     codec: str = "none",
     where: str = "",
+    solid: frozenset[str] = frozenset(),
 ) -> Body:
     """The bytes that `encode_body` makes of the equal rows, without building them.
 
     Args:
         times, keys, codec, where: as for `encode_body`.
         columns: the values of each field, all as long as `times`.
+        solid: columns whose values are known to be all exactly int, or all exactly float.
 
     Raises:
         RecordRefused, ConfigError, MissingExtra: as `encode_body`.
@@ -143,7 +145,7 @@ def encode_columns(
     if not set(map(len, content)) <= {len(times)}:
         longs = {name: len(column) for name, column in columns.items()}
         raise ConfigError(f"columns of lengths {longs} for {len(times)} times")
-    return _encode(times, keys, None, tuple(columns), content, codec, where)
+    return _encode(times, keys, None, tuple(columns), content, codec, where, solid)
 
 
 def keep_rows(data: bytes | memoryview, indices: Sequence[int]) -> Body:
@@ -208,6 +210,7 @@ def _encode(
     columns: Sequence[Any],
     codec: str,
     where: str,
+    solid: frozenset[str] = frozenset(),
 ) -> Body:
     count = len(times)
     if keys is not None and len(keys) != count:
@@ -230,7 +233,7 @@ def _encode(
     if data is not None:
         crc = content_crc = crc32(data)
     else:
-        parts = _blocks(content, where)
+        parts = _blocks(content, where, solid)
         stored_names = None if names is None else list(names)
         shape = (count, keys is not None, offsets is not None, stored_names)
         data = assemble(parts, shape, codec)
@@ -278,7 +281,7 @@ def _small(content: _Content) -> bytes | None:
     return b"\x01" + data if len(data) < SMALL_BYTES else None
 
 
-def _blocks(content: _Content, where: str) -> list[Block]:
+def _blocks(content: _Content, where: str, solid: frozenset[str]) -> list[Block]:
     """The blocks of the large form: times, keys, offsets, then the fields or the values."""
     times, low, high, keys, offsets, names, columns = content
     parts = [blocks.pack_ints(times, low, high)]
@@ -290,7 +293,10 @@ def _blocks(content: _Content, where: str) -> list[Block]:
         parts.append(_block(columns, "the value", where))
     else:
         for name, column in zip(names, columns):
-            parts.append(_block(column, f"field {name!r}", where, field=name, times=times))
+            known = name in solid
+            parts.append(
+                _block(column, f"field {name!r}", where, field=name, times=times, solid=known)
+            )
     size = sum([len(block.data) for block in parts])
     if size > MAX_BODY_BYTES:
         raise RecordRefused(
@@ -307,11 +313,12 @@ def _block(
     *,
     field: str | None = None,
     times: list[int] | None = None,
+    solid: bool = False,
 ) -> Block:
     try:
         if field is not None:
             values.pack(field)  # a name may have a lone surrogate
-        return blocks.encode_column(column, times=times)
+        return blocks.encode_column(column, times=times, solid=solid)
     except RecordRefused as error:
         row = next((at for at, value in enumerate(column) if not _storable(value)), None)
         place = f"topic {where!r}: " if where else ""

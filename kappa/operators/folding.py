@@ -19,6 +19,7 @@ from kappa.operators.contract import Instance, Operator, OperatorContext
 from kappa.operators.failing import evaluate
 from kappa.operators.keyed import answered, key_row, run_rows
 from kappa.state import KeyedState, detached
+from kappa.state.copies import IMMUTABLE
 from kappa.time import PLUS_INFINITY
 
 VALUE = "value"
@@ -180,9 +181,13 @@ def reducing(state: KeyedState, function: Callable[[Any, Any], Any]) -> Loop:
                     result = touch(key)
                 if result is None:
                     check_key(key)
-                    result = present(row, "reduce: the row")
+                    result = row
+                    if result is None:
+                        raise absent("reduce: the row")
                 else:
-                    result = present(function(result, row), "reduce: the function's result")
+                    result = function(result, row)
+                    if result is None:
+                        raise absent("reduce: the function's result")
                 new[key] = result
                 emit(detached(result))
 
@@ -210,7 +215,10 @@ def folding(
                 if value is None:
                     check_key(key)
                     value = make()
-                value = new[key] = present(function(value, row), "fold: the function's result")
+                value = function(value, row)
+                if value is None:
+                    raise absent("fold: the function's result")
+                new[key] = value
                 emit(state_row(names, key, detached(value)))
 
         return run
@@ -250,35 +258,27 @@ def mapping(
                 if value is None:
                     check_key(key)
                     value = make()
-                value, out = pair(function(value, row))
+                result = function(value, row)
+                if type(result) is not tuple or len(result) != 2:
+                    raise no_pair(result)
+                value, out = result
                 if value is None:
                     delete(key)
                 else:
                     new[key] = value
-                emit(detached(out))
+                # A state that cannot change cannot change what was emitted.
+                emit(out if type(value) in IMMUTABLE else detached(out))
 
         return run
 
     return loop
 
 
-def present(value: Any, what: str) -> Any:
-    """`value`, which is not None.
-
-    Raises:
-        TypeError: it is; most often a `return` was forgotten.
-    """
-    if value is None:
-        raise TypeError(f"{what} is None; return a value")
-    return value
+def absent(what: str) -> TypeError:
+    """What is wrong where there is None; most often a `return` was forgotten."""
+    return TypeError(f"{what} is None; return a value")
 
 
-def pair(result: Any) -> tuple[Any, Any]:
-    """`result`, if it is a pair.
-
-    Raises:
-        TypeError: it is not.
-    """
-    if type(result) is tuple and len(result) == 2:
-        return result
-    raise TypeError(f"stateful_map: the function returned {result!r:.80}; return (state, out)")
+def no_pair(result: Any) -> TypeError:
+    """What is wrong with a result that is not a pair."""
+    return TypeError(f"stateful_map: the function returned {result!r:.80}; return (state, out)")

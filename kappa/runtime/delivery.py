@@ -64,10 +64,11 @@ class Span:
 
     def cut(self, batch: Batch) -> Batch:
         """The rows of a batch that lie in the span."""
-        times = batch.times
-        if not batch.count or (min(times) >= self.since and max(times) < self.until):
+        if self.since == MINUS_INFINITY and self.until == PLUS_INFINITY:
             return batch
-        return batch.compress([self.since <= time < self.until for time in times])
+        if batch.min_time >= self.since and batch.max_time < self.until:
+            return batch
+        return batch.compress([self.since <= time < self.until for time in batch.times])
 
 
 class Delivery:
@@ -233,5 +234,12 @@ def _body(target: Target, batch: Batch, keys: Sequence[Any] | None) -> Body:
     stored = keys if target.stores_key else None
     kind, content = batch.columns_or_rows()
     if kind == "columns":
-        return encode_columns(batch.times, content, stored, codec=target.codec, where=target.topic)
+        return encode_columns(
+            batch.times,
+            content,
+            stored,
+            codec=target.codec,
+            where=target.topic,
+            solid=batch.solid,
+        )
     return encode_body(batch.times, content, stored, codec=target.codec, where=target.topic)

@@ -47,7 +47,11 @@ def read_source(
         return []
     bodies = log.read_parts([part for _, part in parts])
     counts = [part.count for _, part in parts]
-    joined = decode_bodies(bodies, step.fields)
+    joined = (
+        decode_body(bodies[0], step.fields)
+        if len(bodies) == 1
+        else decode_bodies(bodies, step.fields)
+    )
     pieces = None
     if joined.count != sum(counts) or "offset" in step.meta or joined.columns is None:
         # Compacted, or of several shapes: each body for itself.
@@ -57,6 +61,10 @@ def read_source(
     batch = (
         _of_columns(joined, runs) if joined.columns is not None else _of_rows(pieces or (), runs)
     )
+    if pieces is None:  # the parts are whole: the journal has the bounds of their times
+        batch.bounded(
+            min(part.min_time for _, part in parts), max(part.max_time for _, part in parts)
+        )
     if step.meta:
         places = Places(step, parts, counts, pieces, append_times)
         batch.hidden = {name: _META[name](places) for name in sorted(step.meta)}
