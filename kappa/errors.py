@@ -17,7 +17,7 @@
     │   └── UnknownField                a step asks for a field that the row does not have
     ├── OutputDiffers                   output made again after a crash is not what was written
     ├── ContractViolation               data that breaks what was promised
-    ├── SourceError                     reading from outside failed; `retryable`: whether to try again
+    ├── SourceError                     reading from outside failed; `retryable`: try again or not
     ├── SinkError                       writing to the outside failed; `retryable` likewise
     ├── Stopped                         a bounded run was stopped before its end; it can go on
     ├── MissingExtra                    an optional dependency is not installed
