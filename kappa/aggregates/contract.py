@@ -66,12 +66,15 @@ class Aggregate:
     """A description of one aggregate; subclasses are frozen dataclasses.
 
     `kind` names it in messages, `timed` says that `{t}` is used, `exact_merge` what merges
-    bit-exactly in any order.
+    bit-exactly in any order, `whole` that every result is an int, `shares` that a result
+    may be, or hold, an object that the slots hold too.
     """
 
     kind: ClassVar[str]
     timed: ClassVar[bool] = False
     exact_merge: ClassVar[Exactness] = "never"
+    whole: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
     where: Any = None
 
     @property

@@ -20,6 +20,7 @@ class CountDistinct(Numeric):
     """
 
     kind: ClassVar[str] = "count_distinct"
+    whole: ClassVar[bool] = True
     exact_merge: ClassVar[Exactness] = "always"
 
     def code(self) -> Code:
@@ -53,6 +54,7 @@ class ApproxDistinct(Aggregate):
     where: Any = None
 
     kind: ClassVar[str] = "approx_distinct"
+    whole: ClassVar[bool] = True
     exact_merge: ClassVar[Exactness] = "always"
 
     def __init__(self, source: Source, *, precision: int = 12, where: Source | None = None) -> None:

@@ -39,6 +39,11 @@ class Part:
     values: tuple[int, ...]
     condition: int | None
 
+    @property
+    def flat(self) -> bool:
+        """Whether its slots can be copied as they are: they hold no container."""
+        return not self.code.copied and all(text in ("0", "None") for text in self.code.empty)
+
     def fill(self, template: str, *, a: str = "a", b: str = "b", solid: bool = False) -> str:
         """A template with its names in braces filled in."""
         words = {name: f"h{self.number}_{name}" for name in self.code.names}
@@ -58,6 +63,14 @@ class Layout:
 
     Args:
         aggregates: by name, in the order of the output's columns.
+
+    Attributes:
+        width: number of slots.
+        values: the distinct sources.
+        conditions: the distinct conditions.
+        timed: whether a row's event time is used.
+        whole: names of aggregates whose results are ints.
+        shares: numbers of aggregates whose results may share objects with the slots.
 
     Raises:
         ConfigError: there are none, or one is something else.
@@ -86,6 +99,8 @@ class Layout:
             parts.append(self._part(name, len(parts), aggregate))
         self.parts = tuple(parts)
         self.names = tuple(part.name for part in parts)
+        self.whole = frozenset(part.name for part in parts if part.aggregate.whole)
+        self.shares = tuple(part.number for part in parts if part.aggregate.shares)
         self.timed = any(aggregate.timed for aggregate in aggregates.values())
         self.namespace: dict[str, object] = {"number": number}
         for part in parts:
@@ -149,6 +164,11 @@ class Layout:
             part.code.unset and part.condition is None and not self.tight(part, solid)
             for part in self.parts
         )
+
+    @property
+    def empty(self) -> str:
+        """Items of the list before any row."""
+        return ", ".join(part.fill(text) for part in self.parts for text in part.code.empty)
 
     def start(self, solid: Sequence[bool]) -> str:
         """Items of the list after one row: set where the part is tight, else empty."""
@@ -224,6 +244,12 @@ class Layout:
             ]
         return lines
 
+    def copies(self, *, a: str = "a", b: str = "b") -> list[str]:
+        """Statements that make `a` a copy of accumulator `b`."""
+        if all(part.flat for part in self.parts):
+            return [f"{a} = [{', '.join(f'{b}[{slot}]' for slot in range(self.width))}]"]
+        return [f"{a} = [{self.empty}]", *self.merges(a=a, b=b)]
+
     # -- compiled ------------------------------------------------------------------------------
 
     def build(self, source: str, name: str, **namespace: object) -> Callable[..., Any]:
@@ -233,8 +259,7 @@ class Layout:
     @cached_property
     def fresh(self) -> Callable[[], Accumulator]:
         """An accumulator without values."""
-        items = [part.fill(text) for part in self.parts for text in part.code.empty]
-        return self.build(f"def fresh():\n    return [{', '.join(items)}]\n", "fresh")
+        return self.build(f"def fresh():\n    return [{self.empty}]\n", "fresh")
 
     @cached_property
     def add(self) -> Callable[..., None]:
@@ -265,12 +290,16 @@ class Layout:
 
 
 class Inputs:
-    """The columns an accumulator takes in, computed from a batch: sources, then conditions."""
+    """The columns an accumulator takes in, computed from a batch: sources, then conditions.
+
+    Attributes:
+        parts: what computes each, in the order of the layout's variables.
+    """
 
     def __init__(self, layout: Layout, params: Mapping[str, Any], *, fresh: bool) -> None:
         self._values = layout.values
-        self._columns = [selector.bind(params, fresh=fresh) for selector in layout.values]
-        self._columns += [
+        self.parts = [selector.bind(params, fresh=fresh) for selector in layout.values]
+        self.parts += [
             condition.bind(params, fresh=fresh, mask=True) for condition in layout.conditions
         ]
 
@@ -280,7 +309,7 @@ class Inputs:
         Raises:
             RowFailure: a row does not have a field, or a function failed on it.
         """
-        return [column(batch) for column in self._columns]
+        return [part(batch) for part in self.parts]
 
     def solid(self, batch: Batch) -> tuple[bool, ...]:
         """Per source, whether its column is known to hold only numbers and no null."""

@@ -44,6 +44,7 @@ class First(Picked):
     """The value (or the row) of the earliest record; of equal times, the first to arrive."""
 
     kind: ClassVar[str] = "first"
+    shares: ClassVar[bool] = True
 
     def code(self) -> Code:
         """Two slots: the time and the value."""
@@ -54,6 +55,7 @@ class Last(Picked):
     """The value (or the row) of the latest record; of equal times, the last to arrive."""
 
     kind: ClassVar[str] = "last"
+    shares: ClassVar[bool] = True
 
     def code(self) -> Code:
         """Two slots: the time and the value."""
@@ -78,6 +80,7 @@ class Collect(Picked):
     """
 
     kind: ClassVar[str] = "collect"
+    shares: ClassVar[bool] = True
 
     def code(self) -> Code:
         """Two slots: the times and the values, both in order."""
@@ -138,6 +141,7 @@ class MinBy(Aggregate):
     where: Any = None
 
     kind: ClassVar[str] = "min_by"
+    shares: ClassVar[bool] = True
     timed: ClassVar[bool] = True
 
     def __init__(
@@ -213,6 +217,7 @@ class TopK(Aggregate):
     where: Any = None
 
     kind: ClassVar[str] = "top_k"
+    shares: ClassVar[bool] = True
     timed: ClassVar[bool] = True
 
     def __init__(

@@ -40,6 +40,7 @@ class Reduce(Aggregate):
     where: Any = None
 
     kind: ClassVar[str] = "reduce"
+    shares: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class Count(Aggregate):
     where: Any = None
 
     kind: ClassVar[str] = "count"
+    whole: ClassVar[bool] = True
     exact_merge: ClassVar[Exactness] = "always"
 
     def __init__(self, source: Source | None = None, *, where: Source | None = None) -> None:
@@ -117,6 +118,7 @@ class Min(Numeric):
     """
 
     kind: ClassVar[str] = "min"
+    shares: ClassVar[bool] = True
     exact_merge: ClassVar[Exactness] = "ints"
 
     def code(self) -> Code:
@@ -138,6 +140,7 @@ class Max(Numeric):
     """
 
     kind: ClassVar[str] = "max"
+    shares: ClassVar[bool] = True
     exact_merge: ClassVar[Exactness] = "ints"
 
     def code(self) -> Code:

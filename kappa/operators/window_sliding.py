@@ -1,0 +1,172 @@
+"""Sliding windows with the default trigger, by slices.
+
+Windows overlap, but all are made of the same slices, of length gcd(size, slide). A record
+is added to its one slice; a window that fires puts its slices together, in order of time.
+So a float sum of a window is the sum of its slices' sums.
+
+State: "slices", a namespace per slice start, key -> accumulator; "clock" tells which
+windows have fired (`Clock`). A slice is dropped when no window that holds it takes records.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Any
+
+from kappa.batch import Batch
+from kappa.operators.contract import OperatorContext
+from kappa.operators.window_aligned import Cell, Cells
+from kappa.operators.window_kernels import combine_kernel
+from kappa.operators.window_rows import Clock, Spec
+from kappa.time import PLUS_INFINITY
+from kappa.windows import Sliding
+
+
+class SlidingWindows(Cells):
+    """Windows that overlap: a cell is a slice of them."""
+
+    def __init__(self, spec: Spec, window: Sliding, context: OperatorContext) -> None:
+        self._window = window
+        self._slice = window.slice
+        self._due = PLUS_INFINITY
+        self._clock = Clock(context.state.keyed("clock"))
+        self._combine = combine_kernel(spec.layout)
+        super().__init__(spec, context, "slices")
+
+    def span(self, time: int) -> tuple[int, int]:
+        """The slice."""
+        low = time - (time - self._window.offset) % self._slice
+        return low, low + self._slice
+
+    def opened(self, cell: Cell) -> None:
+        """Brings the due time forward."""
+        self._due = min(self._due, self._next(cell.low))
+
+    def _next(self, low: int) -> int:
+        """The end - 1 of the first window with this slice that has not fired."""
+        window = self._window
+        start = max(window.first_start(low), window.first_start(self._clock.reached + 1))
+        return start + window.size - 1 if start <= low else PLUS_INFINITY
+
+    def due(self) -> int:
+        """The end - 1 of the earliest window that has rows and has not fired."""
+        return self._due
+
+    # -- records ---------------------------------------------------------------------------
+
+    def process(self, batch: Batch) -> Iterable[Batch]:
+        """Takes rows in; rows of windows that ended are late, or fire them at once."""
+        out: list[Batch] = []
+        if batch.count and self._window.slide > self._window.size:
+            batch, out = self._between(batch)
+        if batch.count and self._window.bound(batch.min_time) <= batch.watermark:
+            # From here on a slice may be new whose first windows ended without it.
+            self._clock.move(batch.watermark)
+            batch, behind = self._behind(batch)
+            out += behind
+        if batch.count:
+            batch, columns, dead = self.compute(batch)
+            out += dead
+            if batch.count:
+                out += self.take(batch, columns)
+        return out
+
+    def _between(self, batch: Batch) -> tuple[Batch, list[Batch]]:
+        """Takes out the rows that fall between two windows."""
+        size, slide, offset = self._window.size, self._window.slide, self._window.offset
+        outside = [(time - offset) % slide >= size for time in batch.times]
+        if not any(outside):
+            return batch, []
+        indices = [index for index, out in enumerate(outside) if out]
+        self.context.count("unwindowed", len(indices))
+        told = self.late(batch, indices, [(None, None)] * len(indices))
+        return batch.compress([not out for out in outside]), [told]
+
+    def _behind(self, batch: Batch) -> tuple[Batch, list[Batch]]:
+        """Deals with late rows, and with those that fire a window again."""
+        window, times, watermark = self._window, batch.times, batch.watermark
+        over = watermark - self.lateness + 1 - window.size
+        out: list[Batch] = []
+        lost = [index for index, time in enumerate(times) if window.last_start(time) <= over]
+        if lost:
+            starts = [window.last_start(times[index]) for index in lost]
+            out.append(self.late(batch, lost, [(start, start + window.size) for start in starts]))
+            batch = batch.compress([window.last_start(time) > over for time in times])
+        if self.lateness and batch.count:
+            # A row before this lies in a window that fired.
+            edge = window.last_start(watermark + 1 - window.size) + window.size
+            again = [index for index, time in enumerate(batch.times) if time < edge]
+            if again:
+                out += self._fire_again(batch.take(again))
+                batch = batch.compress([time >= edge for time in batch.times])
+        return batch, out
+
+    def _fire_again(self, batch: Batch) -> list[Batch]:
+        """Every record fires all its windows that ended and still take records."""
+        batch, columns, out = self.compute(batch)
+        window, watermark = self._window, batch.watermark
+        kept: list[int] = []
+        spans: list[tuple[int, int]] = []
+        results: list[tuple[Any, ...]] = []
+        for index in range(batch.count):
+            failed = self.add(batch, index, columns)
+            if failed is not None:
+                out.append(failed)
+                continue
+            for start, end in window.windows_of(batch.times[index]):
+                if end - 1 <= watermark < end - 1 + self.lateness:
+                    kept.append(index)
+                    spans.append((start, end))
+                    results.append(self.read(self._of(columns[0][index], start)))
+        if kept:
+            keys = [columns[0][index] for index in kept]
+            out.append(self.answered(batch, kept, keys, spans, results))
+        return out
+
+    def _of(self, key: Any, start: int) -> list[Any]:
+        """The accumulator of one key in a window."""
+        out: dict[Any, list[Any]] = {}
+        for cell in self._slices(start, sorted(self.cells)):
+            found = cell.new.get(key) or cell.base.get(key)
+            if found is not None:
+                self._combine(out, [(key, found)])
+        return out[key]
+
+    # -- firing ----------------------------------------------------------------------------
+
+    def _slices(self, start: int, lows: list[int]) -> list[Cell]:
+        """The slices of a window that are there, in order; `lows` are all, ascending."""
+        first = bisect_left(lows, start)
+        last = bisect_left(lows, start + self._window.size, first)
+        return [self.cells[low] for low in lows[first:last]]
+
+    def advance(self, watermark: int) -> Iterable[Batch]:
+        """Fires the windows that end, by end and key; drops slices that none needs."""
+        out: list[Batch] = []
+        size, lows = self._window.size, sorted(self.cells)
+        due = self._following(lows, self._clock.reached)
+        while due <= watermark and due < PLUS_INFINITY:
+            start = due + 1 - size
+            content: dict[Any, list[Any]] = {}
+            for cell in self._slices(start, lows):
+                self._combine(content, cell.content.items())
+            if content:
+                out.append(self.fired((start, start + size), content, kept=True))
+            due = self._following(lows, due)
+        self._clock.move(watermark)
+        over = watermark - self.lateness + 1 - size
+        for low in lows:
+            if self._window.last_start(low) > over:
+                break
+            self.drop(low)
+        self._due = due
+        return out
+
+    def _following(self, lows: list[int], reached: int) -> int:
+        """The end - 1 of the first window behind `reached` that has a slice."""
+        start = self._window.first_start(reached + 1)
+        place = bisect_left(lows, start)
+        if place == len(lows):
+            return PLUS_INFINITY
+        return max(start, self._window.first_start(lows[place])) + self._window.size - 1
