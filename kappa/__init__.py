@@ -16,30 +16,34 @@ checkpointed state; a batch job is a replay of the log through the same graph.
 >>> log.close()
 """
 
-from kappa.aggregates import Aggregate, agg
-from kappa.errors import KappaError
-from kappa.expressions import (
-    Expression,
-    asc,
-    col,
-    desc,
-    left,
-    lit,
-    meta,
-    param,
-    right,
-    secret,
-    when,
-)
-from kappa.log import Log, Record
-from kappa.pipeline import Pipeline
-from kappa.runtime.results import Progress, RunResult
-from kappa.state import ListState, MapState, ValueState
-from kappa.streams import KeyedStream, Stream
-from kappa.time import ManualClock
-from kappa.triggers import AtWatermark, Every, OnCount
+from typing import TYPE_CHECKING, Any
+
 from kappa.version import __version__
-from kappa.windows import Calendar, Count, Global, Session, Sliding, Tumbling
+
+if TYPE_CHECKING:  # at run time a name is imported when it is first asked for: see _HOMES
+    from kappa.aggregates import Aggregate, agg
+    from kappa.errors import KappaError
+    from kappa.expressions import (
+        Expression,
+        asc,
+        col,
+        desc,
+        left,
+        lit,
+        meta,
+        param,
+        right,
+        secret,
+        when,
+    )
+    from kappa.log import Log, Record
+    from kappa.pipeline import Pipeline
+    from kappa.runtime.results import Progress, RunResult
+    from kappa.state import ListState, MapState, ValueState
+    from kappa.streams import KeyedStream, Stream
+    from kappa.time import ManualClock
+    from kappa.triggers import AtWatermark, Every, OnCount
+    from kappa.windows import Calendar, Count, Global, Session, Sliding, Tumbling
 
 __all__ = [
     "Aggregate",
@@ -78,3 +82,35 @@ __all__ = [
     "secret",
     "when",
 ]
+
+_HOMES = {
+    "kappa.aggregates": "Aggregate agg",
+    "kappa.errors": "KappaError",
+    "kappa.expressions": "Expression asc col desc left lit meta param right secret when",
+    "kappa.log": "Log Record",
+    "kappa.pipeline": "Pipeline",
+    "kappa.runtime.results": "Progress RunResult",
+    "kappa.state": "ListState MapState ValueState",
+    "kappa.streams": "KeyedStream Stream",
+    "kappa.time": "ManualClock",
+    "kappa.triggers": "AtWatermark Every OnCount",
+    "kappa.windows": "Calendar Count Global Session Sliding Tumbling",
+}
+"""Where each name is at home. `import kappa` costs milliseconds; a program pays for the parts
+that it uses."""
+
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'kappa' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(home), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

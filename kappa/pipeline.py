@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import is_dataclass
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from kappa.errors import ConfigError
 from kappa.log import Log, check_name
 from kappa.operators import Typed
-from kappa.plan import Graph, Plan, SourceSpec, compile_plan, explain, mermaid
+from kappa.plan import Edge, Graph, Plan, SourceSpec, compile_plan, explain, mermaid
 from kappa.plan.params import declared_params, resolve_params
-from kappa.runtime.live import LiveRun, Running
-from kappa.runtime.preview import preview
-from kappa.runtime.replay import Replay
 from kappa.runtime.results import (
     KEEP_CHECKPOINTS,
     READ_RECORDS,
@@ -31,6 +28,9 @@ from kappa.time import (
     duration_ms,
     instant_ms,
 )
+
+if TYPE_CHECKING:  # who only builds a pipeline does not pay for what runs it
+    from kappa.runtime.live import LiveRun, Running
 
 T = TypeVar("T")
 ON_ERROR = ("stop", "dead_letter")
@@ -63,7 +63,7 @@ class Pipeline:
             raise ConfigError(f"on_error is {on_error!r}: give one of {', '.join(ON_ERROR)}")
         self.name = name
         self.on_error = on_error
-        self.graph = Graph(name, preview)
+        self.graph = Graph(name, _preview)
 
     @overload
     def source(
@@ -189,6 +189,8 @@ class Pipeline:
         on_progress: OnProgress | None = None,
     ) -> Running:
         """Like `run`, in a thread of its own; returns at once."""
+        from kappa.runtime.live import Running
+
         return Running(
             self._live(
                 log, version, params, False, False, None, on_progress,
@@ -214,6 +216,8 @@ class Pipeline:
         restore: str | None = None,
         savepoint: str | None = None,
     ) -> LiveRun:
+        from kappa.runtime.live import LiveRun
+
         plan = self.plan()
         return LiveRun(
             log,
@@ -268,6 +272,8 @@ class Pipeline:
         """
         if workers != 1:
             raise ConfigError(f"workers is {workers}: this release replays in one process")
+        from kappa.runtime.replay import Replay
+
         plan = self.plan()
         return Replay(
             log,
@@ -302,6 +308,12 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name!r} of {len(self.graph.nodes)} steps>"
+
+
+def _preview(log: Log, graph: Graph, edge: Edge, rows: int, params: dict[str, Any]) -> list[Any]:
+    from kappa.runtime.preview import preview
+
+    return preview(log, graph, edge, rows, params)
 
 
 def _optional(value: Duration | None, name: str, *, minimum: int = 1) -> int | None:
