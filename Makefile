@@ -32,6 +32,7 @@ lint: $(STAMP)  ## style, formatting, types, layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --strict examples
 	$(BIN)/lint-imports
 
 smoke: $(STAMP)  ## every benchmark at its smallest size, so that none rots

@@ -105,7 +105,8 @@ def _storm(found: Findings) -> str:
         for rows, color, name in ((after, BLUE, "version 2"), (before, RED, "version 1")):
             means = [_mean_delay(rows.get(hour, [])) for hour in hours]
             axes.plot(when, means, color=color, lw=1.5, label=f"mean delay, {name}, minutes")
-        axes.xaxis.set_major_formatter(DateFormatter("%a %d %b, %Hh", tz=ZONE))
+        hours_of_days = DateFormatter("%a %d %b, %Hh", tz=ZONE)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(hours_of_days)
         axes.legend(frameon=False)
 
     return (

@@ -26,4 +26,6 @@ def main() -> None:
             raise
         sys.stderr.write(f"kappa: {MissingExtra.of(error.name, extra='cli')}\n")
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run())

@@ -79,7 +79,7 @@ def run(arguments: list[str] | None = None) -> int:
     except Interrupted as stopped:
         return stopped.code
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted")
+        _say("interrupted; nothing is half done, and starting it again goes on")
         return exits.INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())

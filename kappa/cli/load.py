@@ -96,7 +96,11 @@ def _shown_on(meter: Meter) -> Any:
 
 
 def _sentence(file: str, topic: str, result: LoadResult, on_error: str) -> str:
-    rate = f", {result.appended / result.seconds:,.0f}/s" if result.seconds > 0.1 else ""
+    rate = (
+        f", {result.appended / result.seconds:,.0f}/s"
+        if result.appended and result.seconds > 0.1
+        else ""
+    )
     parts = [f"{result.appended:,} records into {topic} in {result.seconds:.1f} s{rate}"]
     if result.repeated:
         parts.append(f"{result.repeated:,} were there already")
