@@ -42,7 +42,7 @@ def journals(draw):
 
 
 @given(journals(), OPTIONS, OPTIONS, st.data())
-@examples(400)
+@examples(150)
 def test_watermarks_are_those_of_the_oracle(journal, one, two, data):
     sources = [oracle.Source("a", *one), oracle.Source("b", *two)]
     union = oracle.Union(tuple(sources))
