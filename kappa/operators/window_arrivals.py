@@ -88,6 +88,7 @@ class Sessions(WindowInstance):
         self.state.put(key, latest)
 
     def note(self, key: Any, sessions: Iterable[Accumulator]) -> None:
+        """Sets down when each of a key's sessions is next to be looked at."""
         for session in sessions:
             self.ends.note(key, self._instant(session))
 
