@@ -31,7 +31,7 @@ from examples.flights.pipeline import mended, wrong
 ROOT = Path(__file__).parents[2]
 OUTPUT = ROOT / "demo-output"
 DECEMBER = int(datetime(2013, 12, 1, tzinfo=data.ZONE).timestamp()) * 1000
-ROWS_BEFORE_KILL = 1_000
+ROWS_BEFORE_KILL = 7_000
 
 console = Console(highlight=False)
 began = time.monotonic()
