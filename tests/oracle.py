@@ -151,7 +151,7 @@ class Tracker:
             if value is None:
                 self.idle.add(topic)
             else:
-                self.reached[topic] = max(self.reached[topic], value)
+                self.reached[topic] = value
 
     def _value(self, topic: str, now: int) -> int | None:
         """What the source says of itself at an append time; None while all of it is idle."""

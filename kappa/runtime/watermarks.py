@@ -24,7 +24,7 @@ class SourceClock:
 
     >>> clock = SourceClock(SourceSpec("bids", out_of_orderness=5))
     >>> clock.take(0, [(0, 100, 1)]), clock.take(0, [(1, 50, 1)]), clock.take(0, [(1, 200, 1)])
-    (94, 94, 94)
+    (94, 44, 94)
     >>> clock.take(0, [(0, 300, 1)])
     194
 
@@ -38,6 +38,7 @@ class SourceClock:
         self.claims: dict[str, int] = {}
         self.claimed_at: dict[str, int] = {}
         self.watermark = MINUS_INFINITY
+        self.reached = MINUS_INFINITY
         self.first_append: int | None = None
         self.idle = False
         self.moved_at: int | None = None
@@ -51,7 +52,12 @@ class SourceClock:
         claim: int | None = None,
         producer: str = "",
     ) -> int:
-        """Takes in one append of the pipeline's sources; returns the watermark after it.
+        """Takes in one append of the pipeline's sources; returns how far time has come.
+
+        That is the minimum over what counts at this append. It may be less than before,
+        when a partition appears or returns: it then holds back whoever takes the minimum
+        over several sources, until it has caught up. A step's own watermark never goes
+        back, and neither does `watermark`.
 
         Args:
             append_time: of the append, in ms.
@@ -70,7 +76,7 @@ class SourceClock:
             changed = True
         if changed or self.spec.idle_after is not None:
             self._move(append_time)
-        return self.watermark
+        return self.reached
 
     def _note_parts(self, append_time: int, parts: Sequence[tuple[int, int, int]]) -> bool:
         changed = False
@@ -87,9 +93,11 @@ class SourceClock:
     def _move(self, append_time: int) -> None:
         reached = self._claimed(append_time) if self.claims else self._observed(append_time)
         self.idle = reached is None
-        if reached is not None and reached > self.watermark:
-            self.watermark = reached
-            self.moved_at = append_time
+        if reached is not None:
+            self.reached = reached
+            if reached > self.watermark:
+                self.watermark = reached
+                self.moved_at = append_time
 
     def _claimed(self, append_time: int) -> int | None:
         idle_after = self.spec.idle_after
@@ -141,6 +149,7 @@ class SourceClock:
             "claims": sorted(self.claims.items()),
             "claimed_at": sorted(self.claimed_at.items()),
             "watermark": self.watermark,
+            "reached": self.reached,
             "first_append": self.first_append,
             "idle": self.idle,
             "moved_at": self.moved_at,
@@ -154,6 +163,7 @@ class SourceClock:
         self.claims = dict(map(tuple, state["claims"]))
         self.claimed_at = dict(map(tuple, state["claimed_at"]))
         self.watermark = state["watermark"]
+        self.reached = state["reached"]
         self.first_append = state["first_append"]
         self.idle = state["idle"]
         self.moved_at = state["moved_at"]
