@@ -6,20 +6,16 @@ and the handles of their state.
 """
 
 from kappa.operators.contract import Fields, Instance, Operator, OperatorContext
+from kappa.operators.deduplicate import Deduplicate
 from kappa.operators.filter import Branch, Filter
 from kappa.operators.folding import Fold, Reduce, StatefulMap
 from kappa.operators.map import FlatMap, Map
 from kappa.operators.passing import AssignTime, Peek, Print, Union
+from kappa.operators.process import Process
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
 from kappa.operators.typed import Typed
-from kappa.operators.deduplicate import Deduplicate
-from kappa.operators.process import Process
-
-try:
-    from kappa.operators.window import WindowAggregate
-except ImportError:
-    WindowAggregate = None
+from kappa.operators.window import WindowAggregate
 
 __all__ = [
     "AssignTime",
