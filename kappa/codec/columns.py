@@ -16,16 +16,19 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
-from struct import pack
+from operator import countOf
+from struct import calcsize, pack
 from typing import Any, NamedTuple
 
 from kappa.codec import values
 from kappa.errors import CorruptBatch
 
-__all__ = ["Block", "decode_column", "encode_column", "pack_ints", "solid"]
+__all__ = ["Block", "decode_column", "encode_column", "exact_types", "pack_ints", "solid"]
 
 _INT, _FLOAT = {int}, {float}
 _SWAP = sys.byteorder == "big"
+# A C long where it has the format's size and order: packs event times twice as fast as "<q".
+_LONG = "{}l" if calcsize("l") == 8 and not _SWAP else "<{}q"
 _MIN, _MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -67,7 +70,7 @@ def encode_column(
     >>> encode_column([1, None])
     Block(kind='v', data=b'\\x92\\x01\\xc0', low=None, high=None)
     """
-    types = {type(column[0])} if solid else set(map(type, column))
+    types = {type(column[0])} if solid else exact_types(column)
     if types == _INT:
         # Only now: equality asked of other types could be anything, or run user code.
         if column == times:
@@ -90,7 +93,20 @@ def pack_ints(column: Sequence[int], low: int, high: int) -> Block:
     True
     """
     # Twice as fast as an array, which looks up each value through its own item setter.
-    return Block("q", pack(f"<{len(column)}q", *column), low, high)
+    return Block("q", pack(_LONG.format(len(column)), *column), low, high)
+
+
+def exact_types(column: Sequence[object]) -> set[type]:
+    """The types of the values.
+
+    >>> exact_types([1, 2]) == {int}, exact_types([1, True]) == {int, bool}
+    (True, True)
+    """
+    kind = type(column[0])
+    # Most columns have one type, and counting it takes two thirds of gathering all.
+    if countOf(map(type, column), kind) == len(column):
+        return {kind}
+    return set(map(type, column))
 
 
 def decode_column(kind: str, data: bytes | memoryview, count: int) -> list[Any]:
@@ -131,7 +147,7 @@ def solid(column: Sequence[Any]) -> bool:
     >>> solid([1, 2]), solid([1, None]), solid([1.0]), solid([1 << 63]), solid([])
     (True, False, True, False, False)
     """
-    types = set(map(type, column))
+    types = exact_types(column) if len(column) else set()
     if types == _INT:
         return bool(min(column) >= _MIN and max(column) <= _MAX)
     return types == _FLOAT

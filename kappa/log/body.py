@@ -249,9 +249,9 @@ def _list(items: Sequence[Any]) -> list[Any]:
 
 def _check_times(times: Sequence[int], where: str) -> tuple[int, int]:
     """Least and greatest event time, if all are what the log stores."""
-    if set(map(type, times)) != _INT:
-        if not len(times):
-            raise ConfigError("a body holds at least one record")
+    if not len(times):
+        raise ConfigError("a body holds at least one record")
+    if blocks.exact_types(times) != _INT:
         wrong = next(time for time in times if type(time) is not int)
         raise RecordRefused(f"event time {wrong!r} is not an int", topic=where or None)
     low, high = min(times), max(times)
