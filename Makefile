@@ -26,7 +26,7 @@ demo: $(STAMP)  ## a year of New York's flights: load, run, kill, replay, promot
 
 test: $(STAMP)  ## all tests: package, doctests, examples, documentation
 	$(BIN)/python -m pytest -q -n $(JOBS) tests
-	$(BIN)/python -m pytest -q -n $(JOBS) --doctest-modules kappa
+	$(BIN)/python -m pytest -q -n $(JOBS) --doctest-modules kappa examples
 
 lint: $(STAMP)  ## style, formatting, types, layers
 	$(BIN)/ruff check
