@@ -12,20 +12,19 @@ on from where they are.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from kappa.errors import CorruptBatch, LogError
+from kappa.log.cutting import Cut
 from kappa.log.damage import later_records
 from kappa.log.files import File, Files, write_whole
-from kappa.log.heads import Head, segment_name, topic_folder
+from kappa.log.heads import segment_name
 from kappa.log.history import journal_files
 from kappa.log.journal import (
     FORMAT,
     Entry,
     Scan,
-    control_entry,
-    control_frame,
     head_frame,
     journal_name,
     read_head,
@@ -35,7 +34,6 @@ from kappa.log.segments import Segments
 
 __all__ = [
     "FORMAT_FILE",
-    "Cut",
     "Opened",
     "RecoveryReport",
     "create",
@@ -134,11 +132,22 @@ def _check_format(files: Files) -> None:
 
 
 def load(files: Files) -> Opened:
-    """The ledger at the newest valid record, while others have the log open; cuts nothing."""
-    ledger, synced, _ = _read(files, journal_files(files))
-    _settle(ledger, synced)
-    report = RecoveryReport(lsn=ledger.lsn, synced=synced, epoch=ledger.catalog.epoch)
-    return Opened(ledger, synced, report)
+    """The ledger at the newest valid record, while others have the log open; cuts nothing.
+
+    Cost: reads the newest journal file.
+    """
+    firsts = journal_files(files)
+    for first in reversed(firsts):
+        found = read_head(files.open(journal_name(first)))
+        if found is not None:
+            ledger = Ledger.restored(*found)
+            for _ in _replay(files, ledger):
+                pass
+            _settle(ledger, ledger.synced, firsts)
+            lsn, epoch = ledger.lsn, ledger.catalog.epoch
+            report = RecoveryReport(lsn=lsn, synced=ledger.synced, epoch=epoch)
+            return Opened(ledger, ledger.synced, report)
+    raise _no_head(files, firsts)
 
 
 def recover(files: Files, segments: Segments) -> Opened:
@@ -161,7 +170,7 @@ def recover(files: Files, segments: Segments) -> Opened:
             reason, ledger = bad, _before(files, firsts, entry.lsn)
             break
         verified += bool(entry.parts)
-    _settle(ledger, synced)
+    _settle(ledger, synced, firsts)
     end = ledger.lsn
     cut = Cut(files, ledger, firsts) if reason else None
     if cut is not None:
@@ -181,10 +190,10 @@ def recover(files: Files, segments: Segments) -> Opened:
 def _read(files: Files, firsts: list[int]) -> tuple[Ledger, int, list[Entry]]:
     """The ledger at the journal's end, the highest LSN known to be synced, and what is above.
 
-    From the newest head that lies at or below the synced LSN. That LSN may be claimed by
-    any record, even one behind damage: a claim that was written is true.
+    Read from the newest head that lies at or below the synced LSN. That LSN may be claimed
+    by any record, even one behind damage: a claim that was written is true.
     """
-    synced = 0
+    synced, newest = 0, True
     for first in reversed(firsts):
         file = files.open(journal_name(first))
         found = read_head(file)
@@ -193,18 +202,31 @@ def _read(files: Files, firsts: list[int]) -> tuple[Ledger, int, list[Entry]]:
             continue
         ledger = Ledger.restored(*found)
         synced = max(synced, ledger.synced)
-        unsure: list[Entry] = []
-        for entry in _replay(files, ledger):
-            synced = max(synced, entry.synced)
-            unsure.append(entry)
-            if len(unsure) == MANY:
-                unsure = [entry for entry in unsure if entry.lsn > synced]
-        end = files.open(ledger.journal)
-        synced = max(synced, _claimed(end, ledger.position, ledger.lsn))
+        if newest or synced >= first - 1 or first == firsts[0]:
+            # Older files claim no more than the head behind them does.
+            newest = False
+            synced, unsure = _read_on(files, ledger, synced)
         if synced >= first - 1 or first == firsts[0]:
-            return ledger, synced, [entry for entry in unsure if entry.lsn > synced]
+            return ledger, synced, unsure
+    raise _no_head(files, firsts)
+
+
+def _read_on(files: Files, ledger: Ledger, synced: int) -> tuple[int, list[Entry]]:
+    """Moves a ledger to the journal's end; the synced LSN, and the entries above it."""
+    unsure: list[Entry] = []
+    for entry in _replay(files, ledger):
+        synced = max(synced, entry.synced)
+        unsure.append(entry)
+        if not len(unsure) % MANY:
+            unsure = [entry for entry in unsure if entry.lsn > synced]
+    end = files.open(ledger.journal)
+    synced = max(synced, _claimed(end, ledger.position, ledger.lsn))
+    return synced, [entry for entry in unsure if entry.lsn > synced]
+
+
+def _no_head(files: Files, firsts: list[int]) -> CorruptBatch:
     path = files.path(journal_name(firsts[0]) if firsts else "journal")
-    raise CorruptBatch(f"{path}: the head does not read back", path=path, position=0, lsn=0)
+    return CorruptBatch(f"{path}: the head does not read back", path=path, position=0, lsn=0)
 
 
 def _claimed(file: File, position: int, lsn: int) -> int:
@@ -290,128 +312,20 @@ def _lost(files: Files, ledger: Ledger, synced: int, reason: str) -> CorruptBatc
     )
 
 
-def _settle(ledger: Ledger, synced: int) -> None:
-    """Marks as dirty what may not be durable: everything that was read above `synced`."""
+def _settle(ledger: Ledger, synced: int, firsts: list[int]) -> None:
+    """Marks as dirty what may not be durable: every file with something above `synced`."""
+    dirty = ledger.dirty = Dirty()
     if ledger.lsn <= synced:
-        ledger.dirty = Dirty()
-    else:
-        ledger.dirty.new_journal = True
-
-
-class Cut:
-    """Ends a log where its ledger ends; what lies behind is set aside.
-
-    In this order, so that a crash in between leaves something to recover from: everything
-    is copied to `aside/`; the "recovered" record, with the new epoch, is written over the
-    bad tail and synced; only then the rest is cut off.
-
-    Args:
-        files: the log's folder.
-        ledger: the state at the new end; moved on by the record.
-        firsts: first LSNs of all journal files.
-    """
-
-    def __init__(self, files: Files, ledger: Ledger, firsts: list[int]) -> None:
-        self._files = files
-        self._ledger = ledger
-        self._prefix = f"aside/after-{ledger.lsn}"
-        self._newer = [journal_name(first) for first in firsts if first > ledger.file_lsn]
-        self.cut_bytes = 0
-        self.aside: list[str] = []
-
-    def make(self, *, synced: int, reason: str) -> None:
-        """Makes the cut durable."""
-        files, ledger = self._files, self._ledger
-        self._copy(ledger.journal, ledger.position)
-        tails = list(self._segment_tails())
-        for name, position in tails:
-            self._copy(name, position)
-        for name in self._newer:
-            self._copy(name, 0)
-        self._record(synced, reason)
-        for name, position in tails:
-            self._cut(name, position)
-        for name in self._newer:
-            if name != ledger.journal:
-                files.remove(name)
-        files.sync_folder("journal")
-
-    def _copy(self, name: str, position: int) -> None:
-        file = self._files.open(name)
-        rest = file.size() - position
-        if rest <= 0:
-            return
-        if not self.aside:
-            self._files.make_folder("aside")
-            self._files.sync_folder("")
-        base = f"{self._prefix}-{name.replace('/', '-')}"
-        target, number = base, 1
-        while self._files.exists(target):
-            number += 1
-            target = f"{base}.{number}"
-        write_whole(self._files, target, file.read_at(position, rest))
-        self.aside.append(target)
-        self.cut_bytes += rest
-
-    def _record(self, synced: int, reason: str) -> None:
-        files, ledger = self._files, self._ledger
-        if ledger.rolled:
-            self._start_file()
-        file = files.open(ledger.journal)
-        data = {
-            "epoch": ledger.catalog.epoch + 1,
-            "cut_bytes": self.cut_bytes,
-            "aside": self.aside,
-            "reason": reason,
-        }
-        entry = control_entry(ledger.lsn + 1, ledger.append_time, synced, "recovered", data)
-        framed, chain = control_frame(*entry[:3], entry.kind, data, ledger.chain)
-        file.write_at(ledger.position, framed)
-        file.sync()
-        ledger.apply(entry)
-        ledger.chain = chain
-        ledger.position += len(framed)
-        file.truncate(ledger.position)
-        file.sync()
-
-    def _start_file(self) -> None:
-        files, ledger = self._files, self._ledger
-        name = journal_name(ledger.lsn + 1)
-        head = head_frame(ledger.saved())
-        file = files.open(name, create=True)
-        file.truncate(0)
-        file.write_at(0, head)
-        file.sync()
-        files.sync_folder("journal")
-        ledger.file_lsn = ledger.lsn + 1
-        ledger.position = ledger.start = len(head)
-        ledger.rolled = False
-
-    def _segment_tails(self) -> Iterator[tuple[str, int]]:
-        """Segment files with bytes behind their partition's end, and where that is."""
-        for topic_id, heads in self._ledger.heads.items():
-            ends = {
-                segment_name(topic_id, at, head.segment): head.position
-                for at, head in enumerate(heads)
-            }
-            for name in self._files.names(topic_folder(topic_id)):
-                path = f"{topic_folder(topic_id)}/{name}"
-                if path in ends:
-                    yield path, ends[path]
-                elif _is_ahead(name, heads):
-                    yield path, 0
-
-    def _cut(self, name: str, position: int) -> None:
-        file = self._files.open(name)
-        if file.size() > position:
-            file.truncate(position)
-            file.sync()
-
-
-def _is_ahead(name: str, heads: list[Head]) -> bool:
-    """Whether a segment file starts behind its partition's end."""
-    partition, _, rest = name.partition("-")
-    segment = rest.partition(".")[0]
-    if not (partition.isdigit() and segment.isdigit() and int(partition) < len(heads)):
-        return False
-    return int(segment) > heads[int(partition)].segment
+        return
+    dirty.new_journal = dirty.new_topic = True
+    own = [first for first in firsts if first <= ledger.file_lsn]
+    ends = [*(first - 1 for first in own[1:]), ledger.lsn]
+    dirty.journals |= {first for first, end in zip(own, ends, strict=True) if end > synced}
+    for topic_id, heads in ledger.heads.items():
+        for partition, head in enumerate(heads):
+            written = [*head.sealed, head.current()] if head.segment >= 0 else []
+            for segment in reversed(written):
+                if segment.last_lsn <= synced:
+                    break
+                dirty.segments.add((topic_id, partition, segment.segment))
+                dirty.topics.add(topic_id)

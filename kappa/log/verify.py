@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kappa.errors import CorruptBatch, LogError, LogLocked
+from kappa.log.cutting import Cut
 from kappa.log.damage import later_records
 from kappa.log.files import File, Files
 from kappa.log.history import journal_files
 from kappa.log.journal import Entry, Part, Scan, head_frame, journal_name, read_head
 from kappa.log.ledger import Ledger
 from kappa.log.opening import open_store
-from kappa.log.recovery import FORMAT_FILE, Cut
+from kappa.log.recovery import FORMAT_FILE
 from kappa.log.segments import Segments
 from kappa.log.settings import Settings
 from kappa.time import Clock
