@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import compress
 from typing import Any
 
 from kappa.batch import Batch
@@ -58,13 +59,17 @@ class SlidingWindows(Cells):
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Takes rows in; rows of windows that ended are late, or fire them at once."""
         out: list[Batch] = []
-        if batch.count and self._window.slide > self._window.size:
-            batch, out = self._between(batch)
-        if batch.count and self._window.bound(batch.min_time) <= batch.watermark:
+        if not batch.count:
+            return out
+        behind = self._window.bound(batch.min_time) <= batch.watermark
+        if behind:
             # From here on a slice may be new whose first windows ended without it.
             self._clock.move(batch.watermark)
-            batch, behind = self._behind(batch)
-            out += behind
+        if behind or self._window.slide > self._window.size:
+            batch, out = self._taken(batch)
+        if behind and self.lateness and batch.count:
+            batch, again = self._reopened(batch)
+            out += again
         if batch.count:
             batch, columns, dead = self.compute(batch)
             out += dead
@@ -72,35 +77,34 @@ class SlidingWindows(Cells):
                 out += self.take(batch, columns)
         return out
 
-    def _between(self, batch: Batch) -> tuple[Batch, list[Batch]]:
-        """Takes out the rows that fall between two windows."""
-        size, slide, offset = self._window.size, self._window.slide, self._window.offset
-        outside = [(time - offset) % slide >= size for time in batch.times]
-        if not any(outside):
+    def _taken(self, batch: Batch) -> tuple[Batch, list[Batch]]:
+        """Takes out the rows that no window takes: late ones, and those between windows."""
+        window, size = self._window, self._window.size
+        over = batch.watermark - self.lateness + 1 - size
+        starts = list(map(window.last_start, batch.times))
+        lost = [start <= over or time >= start + size for time, start in zip(batch.times, starts)]
+        if not any(lost):
             return batch, []
-        indices = [index for index, out in enumerate(outside) if out]
-        self.context.count("unwindowed", len(indices))
-        told = self.late(batch, indices, [(None, None)] * len(indices))
-        return batch.compress([not out for out in outside]), [told]
+        indices = list(compress(range(batch.count), lost))
+        spans: list[tuple[int | None, int | None]] = []
+        for index in indices:
+            start = starts[index]
+            inside = batch.times[index] < start + size
+            spans.append((start, start + size) if inside else (None, None))
+        self.context.count("unwindowed", sum(start is None for start, _ in spans))
+        rest = batch.compress([not one for one in lost])
+        return rest, [self.late(batch, indices, spans)]
 
-    def _behind(self, batch: Batch) -> tuple[Batch, list[Batch]]:
-        """Deals with late rows, and with those that fire a window again."""
-        window, times, watermark = self._window, batch.times, batch.watermark
-        over = watermark - self.lateness + 1 - window.size
-        out: list[Batch] = []
-        lost = [index for index, time in enumerate(times) if window.last_start(time) <= over]
-        if lost:
-            starts = [window.last_start(times[index]) for index in lost]
-            out.append(self.late(batch, lost, [(start, start + window.size) for start in starts]))
-            batch = batch.compress([window.last_start(time) > over for time in times])
-        if self.lateness and batch.count:
-            # A row before this lies in a window that fired.
-            edge = window.last_start(watermark + 1 - window.size) + window.size
-            again = [index for index, time in enumerate(batch.times) if time < edge]
-            if again:
-                out += self._fire_again(batch.take(again))
-                batch = batch.compress([time >= edge for time in batch.times])
-        return batch, out
+    def _reopened(self, batch: Batch) -> tuple[Batch, list[Batch]]:
+        """Deals with the rows that fire a window again, and gives the others."""
+        window = self._window
+        # The end of the last window that has fired.
+        edge = window.first_start(batch.watermark + 1) - window.slide + window.size
+        again = [index for index, time in enumerate(batch.times) if time < edge]
+        if not again:
+            return batch, []
+        out = self._fire_again(batch.take(again))
+        return batch.compress([time >= edge for time in batch.times]), out
 
     def _fire_again(self, batch: Batch) -> list[Batch]:
         """Every record fires all its windows that ended and still take records."""
