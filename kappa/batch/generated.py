@@ -90,6 +90,20 @@ def row_filler(fields: tuple[str, ...]) -> Callable[..., Iterator[Any]]:
     return build(source, "fill")
 
 
+@lru_cache(maxsize=512)
+def row_mapper(fields: tuple[str, ...]) -> Callable[..., list[Any]]:
+    """Like `row_filler`, as a comprehension: faster, but an error loses what came before."""
+    targets = ", ".join(f"row[{field!a}]" for field in fields) or "_"
+    columns = fields or ("_",)
+    source = (
+        f"def fill(function, {arguments(columns)}):\n"
+        "    row = {}\n"
+        f"    return [function(row) for {targets} in"
+        f" {'c0' if len(columns) == 1 else f'zip({arguments(columns)})'}]\n"
+    )
+    return build(source, "fill")
+
+
 def arguments(columns: Sequence[object]) -> str:
     """The argument list for as many columns: "c0, c1"."""
     return ", ".join(f"c{n}" for n in range(len(columns)))

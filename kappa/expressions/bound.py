@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import length_hint
 from typing import Any, Protocol
 
 from kappa.batch import MISSING, Batch, RowFailure, located, unknown_field
-from kappa.batch.generated import row_filler
+from kappa.batch.generated import row_filler, row_mapper
 from kappa.errors import ConfigError
 from kappa.expressions.compiler import Kind, compiled, leaves_of
 from kappa.expressions.nodes import Column, Meta, Node, Param, Required, Secret, walk
@@ -214,7 +215,7 @@ class BoundFunction:
         fresh: rows must be ones that no other consumer sees.
     """
 
-    __slots__ = ("fields", "fill", "fresh", "function", "reads")
+    __slots__ = ("fields", "fill", "fill_all", "fresh", "function", "reads")
 
     def __init__(
         self, function: Callable[[Any], Any], reads: frozenset[str] | None, *, fresh: bool
@@ -223,13 +224,23 @@ class BoundFunction:
         self.reads = reads
         self.fields = None if reads is None or is_lazy(function) else tuple(sorted(reads))
         self.fill = None if self.fields is None else row_filler(self.fields)
+        self.fill_all = None if self.fields is None else row_mapper(self.fields)
         self.fresh = fresh and reads is None
 
     def __call__(self, batch: Batch) -> list[Any]:
+        return self._values(batch, _refilled, self.fill)
+
+    def all_or_none(self, batch: Batch) -> list[Any]:
+        """The values, a tenth faster: where a row fails, those before it are lost."""
+        return self._values(batch, _refilled_at_once, self.fill_all)
+
+    def _values(
+        self, batch: Batch, refill: Callable[..., list[Any]], fill: Callable[..., Any] | None
+    ) -> list[Any]:
         try:
-            fields, fill = self.fields, self.fill
+            fields = self.fields
             if fill and fields is not None and batch.columnar and all(map(batch.has, fields)):
-                return _refilled(self.function, batch, fill, fields)
+                return refill(self.function, batch, fill, fields)
             return located(self.function, batch.rows(fresh=self.fresh))
         except RowFailure as failure:
             failure.batch = batch
@@ -267,3 +278,18 @@ def _refilled(
     except Exception as cause:
         raise RowFailure(len(done), cause, done=done) from cause
     return done
+
+
+def _refilled_at_once(
+    function: Callable[[Any], Any],
+    batch: Batch,
+    fill: Callable[..., list[Any]],
+    fields: tuple[str, ...],
+) -> list[Any]:
+    first, *others = [batch.column(name) for name in fields] or [batch.times]
+    left = iter(first)
+    try:
+        return fill(function, left, *others)
+    except Exception as cause:
+        # The failing row is the one before what is left.
+        raise RowFailure(batch.count - length_hint(left) - 1, cause) from cause

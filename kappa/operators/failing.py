@@ -51,6 +51,8 @@ def _values(
     part: Computed, batch: Batch, context: OperatorContext
 ) -> tuple[list[Any], dict[int, BaseException]]:
     """The values of the rows that do not fail, and the errors of those that do."""
+    if not context.dead_letters:  # the first failure ends the run: nothing to keep
+        return _all(part, batch), {}
     values: list[Any] = []
     failed: dict[int, BaseException] = {}
     rest = batch
@@ -58,13 +60,18 @@ def _values(
         try:
             return values + part(rest) if values else part(rest), failed
         except RowFailure as failure:
-            if not context.dead_letters:
-                failure.batch = batch
-                raise
             done = failure.done
             values += part(rest.slice(0, failure.index)) if done is None else done
             failed[batch.count - rest.count + failure.index] = failure.cause
             rest = rest.slice(failure.index + 1, rest.count)
+
+
+def _all(part: Computed, batch: Batch) -> list[Any]:
+    try:
+        return part.all_or_none(batch) if isinstance(part, BoundFunction) else part(batch)
+    except RowFailure as failure:
+        failure.batch = batch
+        raise
 
 
 def _dead_letters(
