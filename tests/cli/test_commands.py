@@ -88,6 +88,10 @@ def test_tail_shows_the_last_records(loaded):
     late = rows(loaded("topic", "tail", "numbers", "--from", "1970-01-01T00:00:28Z", "--json"))
     assert [row["x"] for row in late] == [28, 29]
     assert "'x': 29" in loaded("topic", "tail", "numbers", "-n", "1").out
+    two = rows(loaded("topic", "tail", "numbers", "--from", "5", "-n", "2", "--json"))
+    assert [row["x"] for row in two] == [5, 6]
+    named = rows(loaded("topic", "tail", "numbers", "--from", "lsn:1", "-n", "1", "--json"))
+    assert [row["x"] for row in named] == [0]
 
 
 def test_an_unknown_topic_is_one_line(loaded):
@@ -166,6 +170,24 @@ def test_checkpoints_are_listed(loaded):
     found = loaded("checkpoints", "pipelines.py:one", "--json").json
     assert found and all(one["version"] == 1 for one in found)
     assert loaded("checkpoints", "pipelines.py:one").code == 0
+
+
+def test_a_savepoint_is_kept_and_a_version_begins_from_it(loaded):
+    loaded("run", "pipelines.py:one", "--until-idle", "--savepoint", "before")
+    assert "before" in {
+        one["name"] for one in loaded("checkpoints", "pipelines.py:one", "--json").json
+    }
+    done = loaded(
+        "run",
+        "pipelines.py:one",
+        "--until-idle",
+        "--version",
+        "2",
+        "--restore",
+        "1/before",
+        "--json",
+    )
+    assert done.code == 0 and done.json["records_in"] == 0
 
 
 def test_explain_says_what_is_kept(loaded):
