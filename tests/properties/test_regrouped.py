@@ -7,18 +7,16 @@ after closing are compared as a set; a third opinion comes from SQL, which knows
 
 from __future__ import annotations
 
-import duckdb
 import hypothesis.strategies as st
 import oracle
 import pytest
 from harness import built, new_log, perform, written
 from hypothesis import given, note
+from sql_windows import AGGS, GAP, NAMES, SIZE, SLIDE, by_sql
 from strategies import Put, Scenario, examples, rows
 
 BOUND = 10
-SIZE, SLIDE, GAP = 10, 5, 8
 DAY = 86_400_000
-AGGS = {"n": ("count", None), "total": ("sum", "v"), "low": ("min", "v"), "high": ("max", "v")}
 KINDS = st.sampled_from(
     [
         ("tumbling", SIZE, 0),
@@ -73,44 +71,14 @@ def test_other_partitions_and_appends_give_the_same_final_rows(data):
     assert final(one, {"out": window}) == final(other, {"out": window})
 
 
-# Values are quarters, so that sums are the same in any order.
-SQL = {
-    "tumbling": f"""
-        SELECT k, ts - ts % {SIZE} AS window_start, ts - ts % {SIZE} + {SIZE} AS window_end,
-               count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high
-        FROM records GROUP BY ALL""",
-    "sliding": f"""
-        SELECT k, start AS window_start, start + {SIZE} AS window_end,
-               count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high
-        FROM records, (SELECT range * {SLIDE} AS start FROM range(-20, 40)) AS starts
-        WHERE start <= ts AND ts < start + {SIZE} GROUP BY ALL""",
-    "session": f"""
-        SELECT k, min(ts) AS window_start, max(ts) + {GAP} AS window_end,
-               count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high
-        FROM (SELECT *, sum(fresh) OVER (PARTITION BY k ORDER BY ts, id) AS number
-              FROM (SELECT *, CASE WHEN ts - lag(ts) OVER (PARTITION BY k ORDER BY ts, id) < {GAP}
-                                   THEN 0 ELSE 1 END AS fresh FROM records))
-        GROUP BY k, number""",
-}
-
-
-def by_sql(kind: str, made) -> list[tuple]:
-    with duckdb.connect() as database:
-        database.execute("CREATE TABLE records (id INT, k INT, ts BIGINT, v DOUBLE)")
-        values = [(n, row["k"], row["ts"], float(row["v"])) for n, row in enumerate(made)]
-        database.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", values)
-        return sorted(database.execute(SQL[kind]).fetchall())
-
-
 def by_kappa(kind: tuple, scenario: Scenario) -> list[tuple]:
     window = oracle.Window(oracle.Source("a", BOUND), ("k",), kind, AGGS)
     log = new_log(scenario)
     for act in scenario.acts:
         perform(log, act)
     result = built({"out": window}).replay(log)
-    names = ("k", "window_start", "window_end", "n", "total", "low", "high")
     found = written(log, {"out": window}, result.version).rows("out")
-    return sorted(tuple(row[name] for name in names) for _, row in found)
+    return sorted(tuple(row[name] for name in NAMES) for _, row in found)
 
 
 @pytest.mark.parametrize(
