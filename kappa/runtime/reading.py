@@ -46,6 +46,11 @@ def read_source(
     if not parts:
         return []
     bodies = log.read_parts([part for _, part in parts])
+    if not all(bodies):  # compaction left nothing of some
+        parts = [part for part, body in zip(parts, bodies, strict=True) if body]
+        bodies = [body for body in bodies if body]
+        if not parts:
+            return []
     counts = [part.count for _, part in parts]
     joined = (
         decode_body(bodies[0], step.fields)
