@@ -55,6 +55,11 @@ class Cells(WindowInstance):
         """Start and end of the cell of an event time."""
         raise NotImplementedError
 
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """Length and offset, where all cells are of one length."""
+        return None
+
     def opened(self, cell: Cell) -> None:
         """Takes note of a new cell."""
 
@@ -86,10 +91,15 @@ class Cells(WindowInstance):
         if self.layout.timed or len(cells) != 1:
             columns = [columns[0], batch.times, *columns[1:]]
         kernel = self._kernel(len(cells), solid, loose)
-        dead = self.run(kernel, heads or [self.locate], batch, columns)
+        dead = self.run(kernel, heads or self._many, batch, columns)
         if self.layout.loosens(solid):
             self.loose.update(low)
         return dead
+
+    @property
+    def _many(self) -> list[Any]:
+        """What the loop over any number of cells takes."""
+        return [self.locate, *(() if self.grid is None else (*self.grid, self.cells.get))]
 
     def _cells_of(self, batch: Batch) -> list[Cell]:
         """The cells from the earliest to the latest row; none if they are many."""
@@ -104,7 +114,14 @@ class Cells(WindowInstance):
         guarded = self.context.dead_letters
         return self.kernel(
             (cells, solid, loose),
-            lambda: aligned_kernel(self.layout, cells, solid, loose=loose, guarded=guarded),
+            lambda: aligned_kernel(
+                self.layout,
+                cells,
+                solid,
+                loose=loose,
+                guarded=guarded,
+                grid=self.grid is not None,
+            ),
         )
 
     def add(self, batch: Batch, index: int, columns: Columns) -> Batch | None:
@@ -139,6 +156,12 @@ class AlignedWindows(Cells):
     def span(self, time: int) -> tuple[int, int]:
         """The window."""
         return self._window.window_of(time)
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """The windows', unless they follow the calendar."""
+        window = self._window
+        return (window.size, window.offset) if isinstance(window, Tumbling) else None
 
     @property
     def _fired(self) -> int:

@@ -32,10 +32,10 @@ MANY = 0
 
 
 def aligned_kernel(
-    layout: Layout, windows: int, solid: Sequence[bool], *, loose: bool, guarded: bool
+    layout: Layout, windows: int, solid: Sequence[bool], *, loose: bool, guarded: bool, grid: bool
 ) -> Callable[..., None]:
     """The compiled loop over rows of aligned windows; see `aligned_source`."""
-    source = aligned_source(layout, windows, solid, loose=loose, guarded=guarded)
+    source = aligned_source(layout, windows, solid, loose=loose, guarded=guarded, grid=grid)
     return layout.build(source, "rows", **NAMES)
 
 
@@ -46,6 +46,7 @@ def aligned_source(
     *,
     loose: bool = False,
     guarded: bool = False,
+    grid: bool = False,
 ) -> str:
     """The text of a loop over rows of aligned windows.
 
@@ -55,6 +56,8 @@ def aligned_source(
         solid: per source, whether its column holds only numbers and no null.
         loose: accumulators may lack values.
         guarded: a row that fails leaves its accumulator as it was.
+        grid: windows are of one length; where they are many, a row finds its own by
+            arithmetic, as each may be in another than the one before.
 
     >>> from kappa.aggregates import Layout, agg
     >>> print(aligned_source(Layout({"n": agg.count(), "high": agg.max("price")}), 1, [True]))
@@ -76,10 +79,16 @@ def aligned_source(
     adds = layout.adds(solid, loose=loose)
     if windows == MANY:
         heads, before = ["locate"], ["low = high = 0"]
+        cell = ["low, high, new, base, touch = locate(t)"]
+        if grid:
+            heads += ["size", "offset", "known"]
+            cell = [
+                "c = known(t - (t - offset) % size)",
+                "low, high, new, base, touch = locate(t) if c is None else c",
+            ]
         body = [
             "if not low <= t < high:",
-            "    low, high, new, base, touch = locate(t)",
-            "    get = new.get",
+            *indented([*cell, "get = new.get"]),
             *found(layout, solid),
         ]
     else:

@@ -40,6 +40,11 @@ class SlidingWindows(Cells):
         low = time - (time - self._window.offset) % self._slice
         return low, low + self._slice
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """The slices'."""
+        return self._slice, self._window.offset
+
     def opened(self, cell: Cell) -> None:
         """Brings the due time forward."""
         self._due = min(self._due, self._next(cell.low))
