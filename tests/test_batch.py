@@ -151,7 +151,8 @@ def check(batch, model, order):
     for question in order:
         found = QUESTIONS[question](batch)
         if question == "written" and not model:
-            assert found[1] in ([], {"a": [], "b": []})
+            # Of no rows, columns that nobody asked for may be missing.
+            assert not found[1] or not any(found[1].values())
         else:
             assert found == expected[question], question
 
