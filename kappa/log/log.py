@@ -75,7 +75,7 @@ class Log:
         clock: Clock | None = None,
         timeout: Duration = "10s",
         segment_bytes: int = 64 << 20,
-        journal_bytes: int = 8 << 20,
+        journal_bytes: int = 4 << 20,
         max_append_bytes: int = 256 << 20,
         max_record_bytes: int = 16 << 20,
         files: Files | None = None,

@@ -18,6 +18,7 @@ from kappa.time import Clock
 __all__ = ["OpenedStore", "open_store"]
 
 RECOVERING = "recovering"
+RETRY_S = 0.002
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "ceph", "glusterfs")
 """File systems where flock, or a rename over a crash, does not mean what it does locally."""
 
@@ -69,6 +70,7 @@ def _open_held(files: Files, settings: Settings, clock: Clock, held: Lock) -> Op
         held.release()
         if clock.monotonic() >= deadline:
             raise LogLocked(f"{what} is being recovered by {held.described()}")
+        clock.wait(RETRY_S)
 
 
 def _alone(files: Files, settings: Settings, clock: Clock, held: Lock) -> OpenedStore:

@@ -26,7 +26,7 @@ class Settings:
     fsync_interval_s: float = 0.05
     timeout_s: float = 10.0
     segment_bytes: int = 64 << 20
-    journal_bytes: int = 8 << 20
+    journal_bytes: int = 4 << 20
     max_append_bytes: int = 256 << 20
     max_record_bytes: int = 16 << 20
 
