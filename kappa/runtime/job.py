@@ -31,6 +31,9 @@ from kappa.runtime.watermarks import SourceClock
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, Clock
 
+FORMAT = 1
+"""Of what a checkpoint says beside the state; another one is passed over."""
+
 
 class Job:
     """Holds everything between `open` and `close` of a run.
@@ -121,6 +124,8 @@ class Job:
 
     def _fits(self, manifest: Mapping[str, Any]) -> str | None:
         """Why a checkpoint cannot be used, or None if it can."""
+        if manifest["extra"].get("format") != FORMAT:
+            return "another release of kappa made it"
         lsn = manifest["lsn"]
         if manifest["pipeline"] != self.version.pipeline:
             return f"it belongs to pipeline {manifest['pipeline']!r}"
@@ -149,6 +154,7 @@ class Job:
             "chain_crc": self.log.chain_crc(self.position),
             "log_epoch": self.log.epoch,
             "extra": {
+                "format": FORMAT,
                 "watermarks": self.executor.watermarks(),
                 "clocks": {clock.spec.topic: clock.snapshot() for clock in self.clocks},
                 "states": self.plan.state_texts(),
