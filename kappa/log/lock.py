@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from types import TracebackType
 
 from kappa.errors import ConfigError, LogLocked
@@ -64,7 +65,8 @@ class NamedLock:
         self.name = name
         self._lock = files.lock(f"locks/name-{_file_name(name)}")
         acquire(self._lock, clock, timeout_s=timeout_s, what=name)
-        self._lock.describe(holder_note(clock, name))
+        with suppress(OSError):  # a courtesy to who waits; the lock is held without it
+            self._lock.describe(holder_note(clock, name))
 
     def release(self) -> None:
         """Gives the name back; does nothing the second time."""
