@@ -345,9 +345,10 @@ class Batch(Places):
 
     def _twin(self, times: list[int] | None = None) -> Batch:
         """A batch without content in the places of this one."""
-        out = Batch(self.times if times is None else self._fitting(times), None, None, self._runs)
+        out = Batch([] if times is None else self._fitting(times), None, None, self._runs)
         out._same_as(self)
         if times is None:
+            out.later(self.count, lambda: self.times)
             out._min_time, out._max_time = self._min_time, self._max_time
         return out
 

@@ -6,6 +6,7 @@ is asked for: behind a step that keeps only its own state, nobody asks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from kappa.batch.runs import Pick, Runs, lsns_of, picked_runs
@@ -21,7 +22,6 @@ class Places:
     """The rows of a batch without their content.
 
     Attributes:
-        times: event time of each row, ms since the epoch.
         count: number of rows.
         watermark: the watermark before these rows, the right one for all of them.
         port: the input of the step they arrive at.
@@ -36,15 +36,17 @@ class Places:
         "_pick",
         "_ranks",
         "_runs",
+        "_times",
+        "_times_of",
         "count",
         "output",
         "port",
-        "times",
         "watermark",
     )
 
     def __init__(self, times: list[int], runs: Runs | None) -> None:
-        self.times = times
+        self._times: list[int] | None = times
+        self._times_of: Callable[[], list[int]] | None = None
         self.count = len(times)
         self.watermark = MINUS_INFINITY
         self.port = 0
@@ -70,6 +72,27 @@ class Places:
         self._origin, self._pick = origin._origin, origin._pick
         self._runs, self._ranks, self._hidden = origin._runs, origin._ranks, origin._hidden
         self.watermark, self.port = origin.watermark, origin.port
+
+    @property
+    def times(self) -> list[int]:
+        """Event time of each row, ms since the epoch."""
+        if self._times is None:
+            assert self._times_of is not None
+            self._times = self._times_of()
+        return self._times
+
+    @times.setter
+    def times(self, times: list[int]) -> None:
+        self._times = times
+
+    def later(self, count: int, times_of: Callable[[], list[int]]) -> None:
+        """Has the event times made when they are asked for.
+
+        Args:
+            count: number of rows.
+            times_of: gives them.
+        """
+        self._times, self._times_of, self.count = None, times_of, count
 
     def _fitting(self, values: list[Any]) -> list[Any]:
         if len(values) != self.count:

@@ -150,6 +150,11 @@ class Header:
         if end != len(self.view):
             raise CorruptBatch(f"blocks end at byte {end} of a body of {len(self.view)}")
 
+    def holds(self, at: int) -> bool:
+        """Whether a packed block is there, uncompressed and whole: reading it cannot fail."""
+        size = self.sizes[at]
+        return self.kinds[at] in "qd" and self.lengths[at] == size == 8 * self.count
+
     def column(self, at: int) -> list[Any]:
         """The values of block number `at`; the only bytes looked at are its own.
 

@@ -36,20 +36,25 @@ class Decoded:
     """
 
     __slots__ = (
-        "_solid", "bounds", "columns", "count", "keys", "names", "offsets", "times", "values",
+        "_header", "_solid", "_times", "bounds", "columns", "count", "keys", "names", "offsets",
+        "values",
     )  # fmt: skip
 
     def __init__(
         self,
-        times: list[int],
+        times: list[int] | Header,
         keys: list[Any] | None,
         offsets: list[int] | None,
         names: tuple[str, ...],
         columns: dict[str, list[Any]] | None,
         values: list[Any] | None,
     ) -> None:
-        self.count = len(times)
-        self.times = times
+        self._header: Header | None = None
+        self._times: list[int] | None = None
+        if isinstance(times, Header):  # decoded when they are asked for
+            self._header, self.count = times, times.count
+        else:
+            self._times, self.count = times, len(times)
         self.keys = keys
         self.offsets = offsets
         self.names = names
@@ -57,6 +62,14 @@ class Decoded:
         self.values = values
         self.bounds: dict[str, tuple[int, int]] = {}
         self._solid: frozenset[str] | None = None
+
+    @property
+    def times(self) -> list[int]:
+        """Event time of each; of a large body, decoded when first asked for."""
+        if self._times is None:
+            assert self._header is not None
+            self._times = self._header.column(0)
+        return self._times
 
     @property
     def solid(self) -> frozenset[str]:
@@ -199,7 +212,8 @@ def ascending(numbers: Sequence[int]) -> bool:
 
 def _decode_large(view: memoryview, fields: Collection[str] | None) -> Decoded:
     header = Header(view)
-    times = header.column(0)
+    # A step that takes in rows of one window needs no times: the journal has their bounds.
+    times = header if header.holds(0) else header.column(0)
     keys = header.column(1) if header.has_keys else None
     offsets = None
     if header.has_offsets:
@@ -212,10 +226,11 @@ def _decode_large(view: memoryview, fields: Collection[str] | None) -> Decoded:
         name: at for at, name in enumerate(names, header.first) if fields is None or name in fields
     }
     kinds = header.kinds
-    columns = {
-        name: list(times) if kinds[at] == "t" else header.column(at) for name, at in asked.items()
-    }
+    columns = {name: [] if kinds[at] == "t" else header.column(at) for name, at in asked.items()}
     found = Decoded(times, keys, offsets, names, columns, None)
+    for name, at in asked.items():
+        if kinds[at] == "t":
+            columns[name] = list(found.times)
     found.set_solid(frozenset(name for name, at in asked.items() if kinds[at] != "v"))
     bounds = header.bounds
     found.bounds = {name: bounds[at] for name, at in asked.items() if at in bounds}

@@ -90,7 +90,8 @@ def _runs(
 def _of_columns(decoded: Decoded, runs: list[tuple[int, int]]) -> Batch:
     """Columns by name: their order must not depend on which bodies were read together."""
     columns = decoded.columns or {}
-    batch = Batch(decoded.times, {name: columns[name] for name in sorted(columns)}, None, runs)
+    batch = Batch([], {name: columns[name] for name in sorted(columns)}, None, runs)
+    batch.later(decoded.count, lambda: decoded.times)
     batch.solid = decoded.solid
     batch.known = decoded.names
     return batch
