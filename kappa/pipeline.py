@@ -11,7 +11,7 @@ from kappa.errors import ConfigError
 from kappa.log import Log, check_name
 from kappa.operators import Typed
 from kappa.plan import Edge, Graph, Plan, SourceSpec, compile_plan, explain, mermaid
-from kappa.plan.params import declared_params, resolve_params
+from kappa.plan.params import resolve_params
 from kappa.runtime.results import (
     KEEP_CHECKPOINTS,
     READ_RECORDS,
@@ -223,7 +223,7 @@ class Pipeline:
             log,
             plan,
             version=_number(version),
-            params=resolve_params(declared_params(plan), params or {}),
+            params=resolve_params(plan, params or {}),
             options=options,
             until_idle=until_idle or drain,
             drain=drain,
@@ -284,7 +284,7 @@ class Pipeline:
             late=late,
             warmup_ms=_optional(warmup, "warmup", minimum=0),
             overwrite=overwrite,
-            params=resolve_params(declared_params(plan), params or {}),
+            params=resolve_params(plan, params or {}),
             options=RunOptions.of(
                 checkpoint_every=checkpoint_every,
                 read_records=read_records,

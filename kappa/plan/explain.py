@@ -7,6 +7,7 @@ from collections.abc import Callable
 from kappa.operators.contract import Operator
 from kappa.plan.graph import SinkSpec, SourceSpec
 from kappa.plan.plan import Plan, Step
+from kappa.time import format_duration
 
 
 def explain(plan: Plan, *, code: bool = False) -> str:
@@ -48,7 +49,7 @@ def _details(plan: Plan, step: Step) -> list[str]:
 def _replays(part: Operator) -> str:
     if part.margin_before is None:
         return "a replay from the middle reads the log from its start (warmup= shortens that)"
-    return f"a replay from the middle reads {part.margin_before} ms more"
+    return f"a replay from the middle reads {format_duration(part.margin_before)} more"
 
 
 def _listed(names: list[str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
 from kappa.operators.contract import Fields, Operator
+from kappa.time import format_duration
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 MAIN = ""
@@ -42,11 +43,12 @@ class SourceSpec:
 
     def describe(self) -> str:
         """One line for `explain`."""
-        parts = [f"watermark {self.out_of_orderness} ms behind the newest record"]
+        bound = format_duration(self.out_of_orderness)
+        parts = [f"watermark {bound} behind the newest record"]
         if self.idle_after is not None:
-            parts.append(f"idle after {self.idle_after} ms")
+            parts.append(f"idle after {format_duration(self.idle_after)}")
         if self.max_lag is not None:
-            parts.append(f"left out when {self.max_lag} ms behind")
+            parts.append(f"left out when {format_duration(self.max_lag)} behind")
         return ", ".join(parts)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Param
+from kappa.operators import Process
 from kappa.plan.fingerprint import leaves
 from kappa.plan.plan import Plan
 
@@ -31,14 +32,21 @@ def declared_params(plan: Plan) -> dict[str, Param]:
     return found
 
 
-def resolve_params(declared: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_params(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
     """The value of every declared parameter.
 
-    Values for names that no expression declares are passed on as they are: functions of
-    the user's may read them from their context.
+    A process function reads parameters from its context, so a plan with one takes names
+    that no expression declares; any other refuses them.
 
     Raises:
-        ConfigError: one is missing, or of the wrong type.
+        ConfigError: one is missing, of the wrong type, or unknown.
     """
+    declared = declared_params(plan)
+    unknown = sorted(given.keys() - declared.keys())
+    if unknown and not any(isinstance(step.part, Process) for step in plan.steps):
+        known = ", ".join(sorted(declared)) or "none"
+        raise ConfigError(
+            f"pipeline {plan.pipeline!r} has no parameter {unknown[0]!r}; its parameters: {known}"
+        )
     values = {name: param.resolved(given) for name, param in declared.items()}
     return {**given, **values}

@@ -11,7 +11,7 @@ from typing import Any
 
 from kappa.log import Log
 from kappa.plan import Edge, Graph, Node, Plan, SinkSpec, SourceSpec, compile_plan
-from kappa.plan.params import declared_params, resolve_params
+from kappa.plan.params import resolve_params
 from kappa.runtime.executor import Executor, Output
 from kappa.runtime.locating import StepFailed
 from kappa.runtime.reading import read_source
@@ -36,7 +36,7 @@ def preview(log: Log, graph: Graph, edge: Edge, count: int, params: dict[str, An
         OperatorError: a function failed on a record.
     """
     plan = compile_plan(above(graph, edge))
-    executor = Executor(plan, params=resolve_params(declared_params(plan), params))
+    executor = Executor(plan, params=resolve_params(plan, params))
     try:
         return _rows(log, plan, executor, count)
     except StepFailed as failed:

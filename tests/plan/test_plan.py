@@ -160,11 +160,14 @@ def test_params_are_found_checked_and_passed_on():
     pipeline = Pipeline("p")
     limit = param("limit", int, default=100)
     pipeline.source("a").filter(col("x") > limit).to("out")
-    declared = declared_params(pipeline.plan())
-    assert resolve_params(declared, {}) == {"limit": 100}
-    assert resolve_params(declared, {"limit": 7, "own": 1}) == {"limit": 7, "own": 1}
+    plan = pipeline.plan()
+    assert list(declared_params(plan)) == ["limit"]
+    assert resolve_params(plan, {}) == {"limit": 100}
+    assert resolve_params(plan, {"limit": 7}) == {"limit": 7}
     with pytest.raises(ConfigError, match="limit"):
-        resolve_params(declared, {"limit": "7"})
+        resolve_params(plan, {"limit": "7"})
+    with pytest.raises(ConfigError, match="no parameter 'limti'; its parameters: limit"):
+        resolve_params(plan, {"limti": 7})
 
 
 def test_explain_and_mermaid_show_every_step():
@@ -175,5 +178,5 @@ def test_explain_and_mermaid_show_every_step():
     for name in ("source bids", "split of bids", "window by k of bids", "to out"):
         assert name in text
         assert name in picture
-    assert "idle after 30000 ms" in text
+    assert "idle after 30s" in text
     assert "s1 -->|yes| s2" in picture
