@@ -36,20 +36,26 @@ SEES_FRAMES = frozenset(
 LAZY = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE
 
 
-def reads_of(function: object) -> frozenset[str] | None:
-    """The fields that a function reads of its first argument; None where that is not sure.
+def reads_of(function: object, argument: int = 0) -> frozenset[str] | None:
+    """The fields that a function reads of an argument; None where that is not sure.
+
+    Args:
+        function: any callable.
+        argument: which of its positional arguments is the row.
 
     >>> sorted(reads_of(lambda row: row["price"] * row["number"]))
     ['number', 'price']
     >>> reads_of(lambda row: len(row)) is None
     True
+    >>> reads_of(lambda total, row: total + row["price"], 1)
+    frozenset({'price'})
     """
     if not isinstance(function, FunctionType) or sys.version_info[:2] not in KNOWN_PYTHON:
         return None
     code = function.__code__
-    if not code.co_argcount or SEES_FRAMES.intersection(_names(code)):
+    if code.co_argcount <= argument or SEES_FRAMES.intersection(_names(code)):
         return None
-    row = code.co_varnames[0]
+    row = code.co_varnames[argument]
     if row in code.co_cellvars:  # a function or generator inside keeps it
         return None
     return _fields(list(dis.get_instructions(code)), row)

@@ -15,7 +15,8 @@ from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
-from kappa.operators.contract import Instance, Operator, OperatorContext
+from kappa.expressions.reads import is_lazy, reads_of
+from kappa.operators.contract import Fields, Instance, Operator, OperatorContext
 from kappa.operators.failing import evaluate
 from kappa.operators.keyed import answered, key_row, run_rows
 from kappa.state import KeyedState, detached
@@ -90,6 +91,10 @@ class Fold(Operator):
         state = context.state.keyed("states")
         return Folding(self.key, context, folding(state, self.key, self.make, self.function))
 
+    def required(self, wanted: Fields) -> Fields:
+        """The key's and those that the function reads, where that is sure."""
+        return key_and_row(self.key, self.function)
+
     def bound(self, min_time: int) -> int:
         """Never: time plays no part."""
         return PLUS_INFINITY
@@ -126,6 +131,10 @@ class StatefulMap(Operator):
         state = context.state.keyed("states")
         return Folding(self.key, context, mapping(state, self.make, self.function))
 
+    def required(self, wanted: Fields) -> Fields:
+        """The key's and those that the function reads, where that is sure."""
+        return key_and_row(self.key, self.function)
+
     def bound(self, min_time: int) -> int:
         """Never: time plays no part."""
         return PLUS_INFINITY
@@ -144,6 +153,12 @@ def check_callable(function: object, kind: str) -> None:
     """
     if not callable(function):
         raise ConfigError(f"{kind}: {function!r} is not a function")
+
+
+def key_and_row(key: Selector, function: Callable[[Any, Any], Any]) -> Fields:
+    """The fields of the key, and of the row that is a function's second argument."""
+    reads = None if is_lazy(function) else reads_of(function, 1)
+    return None if reads is None or key.fields is None else key.fields | reads
 
 
 Loop = Callable[[list[Any]], Callable[[list[Any], list[Any]], None]]

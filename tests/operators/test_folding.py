@@ -157,9 +157,20 @@ def test_what_they_declare() -> None:
     for step in (Reduce(KEY, larger), Fold(KEY, empty, count), StatefulMap(KEY, int, fails)):
         assert step.stateful
         assert step.bound(0) == PLUS_INFINITY
-        assert step.required(frozenset({"x"})) is None
         assert "per k" in step.describe()
     assert Reduce(KEY, larger) == Reduce(KEY, larger)
+
+
+def test_fields_that_the_function_surely_reads_are_all_that_is_asked_for() -> None:
+    def last(state: Any, row: Any) -> Any:
+        return row["price"], {"rise": row["price"] - state}
+
+    anything = frozenset({"x"})
+    assert StatefulMap(KEY, int, last).required(anything) == {"k", "price"}
+    assert Fold(KEY, int, lambda total, row: total + row["x"]).required(anything) == {"k", "x"}
+    assert Fold(KEY, list, lambda rows, row: [*rows, row]).required(anything) is None
+    assert Fold(Selector.of(str), int, lambda n, row: n + row["x"]).required(anything) is None
+    assert Reduce(KEY, larger).required(anything) is None
 
 
 @given(history=histories(), cut=cuts())
