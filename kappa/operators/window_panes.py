@@ -91,11 +91,12 @@ class Panes:
         if accumulator[self.ended]:
             return LATE if news >= self.trigger.late.count else None
         early = self.early
-        if isinstance(early, OnCount) and news >= early.count and self._wanted(accumulator):
+        if isinstance(early, OnCount) and news >= early.count and self.wanted(accumulator):
             return EARLY
         return None
 
-    def _wanted(self, accumulator: list[Any]) -> bool:
+    def wanted(self, accumulator: list[Any]) -> bool:
+        """Whether the early trigger has not had its only pane."""
         return self.early is not None and (self.early.repeats or not accumulator[self.index])
 
     @property
@@ -116,10 +117,12 @@ class Panes:
             now: append time of the record.
         """
         every = self.every
-        if every is None or accumulator[self.ended] or not self._wanted(accumulator):
+        if every is None or not self.wanted(accumulator):
             return None
         if every.clock == "append":
-            return now + every.period
+            return now + every.period  # even past its end: a session may be extended
+        if accumulator[self.ended]:
+            return None
         mark = next_mark(span[0], every.period, watermark)
         return mark - 1 if mark < span[1] else None
 

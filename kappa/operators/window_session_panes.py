@@ -112,7 +112,8 @@ class SessionPanes(Sessions):
         first[panes.index] = max(one[panes.index] for one in sessions)
         first[panes.news] = sum(one[panes.news] for one in sessions)
         # Marks move with the start; a pane's first record stays what it was.
-        first[panes.due] = min(dues) if dues and panes.on_append else None
+        stays = dues and panes.on_append and panes.wanted(first)
+        first[panes.due] = min(dues) if stays else None
 
     def _plan(self, key: Any, session: Accumulator, span: Span, watermark: int) -> None:
         panes = self._panes

@@ -86,7 +86,7 @@ class Calendar(Window):
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError, TypeError) as error:
+    except (KeyError, OSError, ValueError, TypeError) as error:
         raise ConfigError(
             f"zone is {name!r}, which this machine does not know; use an IANA name such as"
             ' "Europe/Berlin" (the package tzdata has them all)'
