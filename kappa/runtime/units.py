@@ -141,11 +141,21 @@ class UnitPlanner:
             if self.reads is None or self.reads.reads(part):
                 unit.parts[self.source_of[part.topic_id]].append((position, part))
                 unit.records += part.count
+        if len(touched) == 1 and not claims and len(self.clocks) == 1:
+            unit.watermarks[0].append(self._after_one(entry, touched[0]))
+            return
         for index, watermarks in enumerate(unit.watermarks):
             watermarks.append(self._watermark(index, entry, touched, claims))
 
     def _order(self, part: Part) -> tuple[int, int]:
         return self.source_of[part.topic_id], part.partition
+
+    def _after_one(self, entry: Entry, part: Part) -> int | None:
+        """The only source's watermark after an append of one part: small appends come by here."""
+        clock = self.clocks[0]
+        moved = ((part.partition, part.max_time, part.count),)
+        producer = "" if entry.producer is None else str(entry.producer)
+        return self._limited(0, entry, clock.take(entry.append_time, moved, producer=producer))
 
     def _watermark(
         self,
@@ -165,7 +175,10 @@ class UnitPlanner:
                 claim = value
         producer = "" if entry.producer is None else str(entry.producer)
         watermark = clock.take(entry.append_time, parts, claim=claim, producer=producer)
-        if clock.idle:
+        return self._limited(index, entry, watermark)
+
+    def _limited(self, index: int, entry: Entry, watermark: int) -> int | None:
+        if self.clocks[index].idle:
             return None
         if self.ceilings is not None:
             return self.ceilings[index].limit(entry.lsn, watermark)
