@@ -67,7 +67,8 @@ class Aggregate:
 
     `kind` names it in messages, `timed` says that `{t}` is used, `exact_merge` what merges
     bit-exactly in any order, `whole` that every result is an int, `shares` that a result
-    may be, or hold, an object that the slots hold too.
+    may be, or hold, an object that the slots hold too, and `sure` that taking in a value
+    cannot fail.
     """
 
     kind: ClassVar[str]
@@ -75,6 +76,7 @@ class Aggregate:
     exact_merge: ClassVar[Exactness] = "never"
     whole: ClassVar[bool] = False
     shares: ClassVar[bool] = False
+    sure: ClassVar[bool] = False
     where: Any = None
 
     @property

@@ -44,6 +44,11 @@ class Part:
         """Whether its slots can be copied as they are: they hold no container."""
         return not self.code.copied and all(text in ("0", "None") for text in self.code.empty)
 
+    @property
+    def risk(self) -> int:
+        """0 where slots are replaced, 1 where they are changed in place, 2 without fail."""
+        return 0 if self.flat else 2 if self.aggregate.sure else 1
+
     def fill(self, template: str, *, a: str = "a", b: str = "b", solid: bool = False) -> str:
         """A template with its names in braces filled in."""
         words = {name: f"h{self.number}_{name}" for name in self.code.names}
@@ -102,7 +107,7 @@ class Layout:
         self.whole = frozenset(part.name for part in parts if part.aggregate.whole)
         self.shares = tuple(part.number for part in parts if part.aggregate.shares)
         self.timed = any(aggregate.timed for aggregate in aggregates.values())
-        self.namespace: dict[str, object] = {"number": number}
+        self.namespace: dict[str, object] = {"number": number, "Exception": Exception}
         for part in parts:
             for name, value in part.code.names.items():
                 self.namespace[f"h{part.number}_{name}"] = value
@@ -200,14 +205,17 @@ class Layout:
     def _adds(
         self, parts: Sequence[Part], solid: Sequence[bool], *, loose: bool, a: str
     ) -> list[str]:
-        guarded: dict[str, list[str]] = {}
-        for part in parts:
+        # What is changed in place comes last, and what cannot fail comes very last: of a row
+        # that fails, a copy of the list taken before then brings all slots back.
+        guarded: dict[tuple[int, str], list[str]] = {}
+        for part in sorted(parts, key=lambda part: part.risk):
             tests = [] if part.condition is None else [f"w{part.condition}"]
             tests += [f"v{value} is not None" for value in part.values if not solid[value]]
             body = self._add(part, solid, loose=loose, a=a)
-            guarded.setdefault(" and ".join(dict.fromkeys(tests)), []).extend(body)
+            test = " and ".join(dict.fromkeys(tests))
+            guarded.setdefault((part.risk, test), []).extend(body)
         lines: list[str] = []
-        for test, body in guarded.items():
+        for (_, test), body in guarded.items():
             lines += [f"if {test}:", *indented(body)] if test else body
         return lines
 

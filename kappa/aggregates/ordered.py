@@ -80,6 +80,7 @@ class Collect(Picked):
     """
 
     kind: ClassVar[str] = "collect"
+    sure: ClassVar[bool] = True
     shares: ClassVar[bool] = True
 
     def code(self) -> Code:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.operators.contract import OperatorContext
-from kappa.operators.keyed import Columns, dead_letter
+from kappa.operators.keyed import Columns
 from kappa.operators.window_kernels import ADJACENT, aligned_kernel
 from kappa.operators.window_rows import Clock, Spec, WindowInstance, merged
 from kappa.time import MAX_TIME, MINUS_INFINITY, PLUS_INFINITY
@@ -139,7 +139,7 @@ class Cells(WindowInstance):
             else:
                 self.add_to(found, time, values)
         except Exception as error:
-            return dead_letter(batch, index, error, self.context)
+            return self.failed(batch, index, key, error)
         self.loose.add(cell.low)
         return None
 

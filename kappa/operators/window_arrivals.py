@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.operators.contract import OperatorContext
-from kappa.operators.keyed import Columns, dead_letter
+from kappa.operators.keyed import Columns
 from kappa.operators.window_ends import SessionEnds
 from kappa.operators.window_rows import Spec, WindowInstance
 from kappa.windows import Session
@@ -138,7 +138,7 @@ class Sessions(WindowInstance):
             merged.rows.sort()
         return found
 
-    def unhashable(self, batch: Batch, columns: Columns) -> tuple[Batch, Columns, list[Batch]]:
+    def checked(self, batch: Batch, columns: Columns) -> tuple[Batch, Columns, list[Batch]]:
         """The rows whose keys can be keys, and the dead letters of the others."""
         try:
             for key in dict.fromkeys(columns[0]):
@@ -154,7 +154,7 @@ class Sessions(WindowInstance):
                 check_key(key)
                 kept.append(index)
             except Exception as error:
-                dead.append(dead_letter(batch, index, error, self.context))
+                dead.append(self.failed(batch, index, key, error))
         columns = [[column[index] for index in kept] for column in columns]
         return batch.take(kept), columns, dead
 
@@ -172,7 +172,7 @@ class Sessions(WindowInstance):
                 self.add_to(into, batch.times[row], values)
                 taken.append(row)
             except Exception as error:
-                dead.append(dead_letter(batch, row, error, self.context))
+                dead.append(self.failed(batch, row, columns[0][row], error))
         start, end = merged.span
         into[self.slots.start], into[self.slots.last] = start, end - self.window.gap
         into[self.slots.ended] = end - 1 <= batch.watermark

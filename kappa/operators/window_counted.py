@@ -15,7 +15,7 @@ from typing import Any
 from kappa.batch import Batch
 from kappa.codec import check_key, encode_key, sort_keys
 from kappa.operators.contract import OperatorContext
-from kappa.operators.keyed import dead_letter, key_columns
+from kappa.operators.keyed import key_columns
 from kappa.operators.window_kernels import NAMES, counting_source
 from kappa.operators.window_rows import BOUNDS, END, START, Spec, WindowInstance
 from kappa.time import PLUS_INFINITY
@@ -130,7 +130,7 @@ class OverlappingCounts(CountedWindows):
             try:
                 parts = self._add(key, time, values)
             except Exception as error:
-                out.append(dead_letter(batch, index, error, self.context))
+                out.append(self.failed(batch, index, key, error))
                 continue
             parts[0] += 1
             if parts[0] == self._window.slide:

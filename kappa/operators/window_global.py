@@ -12,7 +12,6 @@ from typing import Any
 from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.operators.contract import OperatorContext
-from kappa.operators.keyed import dead_letter
 from kappa.operators.window_panes import EARLY, ON_TIME, SLOTS, Dues, Firing, Pane, Panes, Span
 from kappa.operators.window_rows import Spec, WindowInstance
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
@@ -49,7 +48,7 @@ class GlobalPanes(WindowInstance):
             try:
                 accumulator = self._add(key, time, values)
             except Exception as error:
-                out.append(dead_letter(batch, index, error, self.context))
+                out.append(self.failed(batch, index, key, error))
                 continue
             if self._panes.counted(accumulator, 1) is not None:
                 panes = self._panes.show(accumulator, self._span(accumulator), EARLY, False)

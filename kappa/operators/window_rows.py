@@ -87,8 +87,7 @@ class WindowInstance(Instance):
                         f"a window's kernel failed before a row: {error}"
                     ) from error
                 index = batch.count - left - 1
-                cause = refusal(columns[0][index]) or error
-                dead.append(dead_letter(batch, index, cause, self.context))
+                dead.append(self.failed(batch, index, columns[0][index], error))
 
     def add_to(self, accumulator: list[Any], time: int, values: Sequence[Any]) -> None:
         """Takes one row in; a row that is set aside leaves the accumulator as it was."""
@@ -98,6 +97,14 @@ class WindowInstance(Instance):
         trial = accumulator[:]
         self.layout.add(trial, time, *values)
         accumulator[:] = trial
+
+    def failed(self, batch: Batch, index: int, key: Any, error: Exception) -> Batch:
+        """A row's dead letter, which blames the key if it cannot be one.
+
+        Raises:
+            RowFailure: failing records are not set aside.
+        """
+        return dead_letter(batch, index, refusal(key) or error, self.context)
 
     # -- rows out --------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class SessionWindows(Sessions):
         careful = self.window.bound(batch.min_time) <= batch.watermark
         batch, columns, out = self.compute(batch)
         if careful:
-            batch, columns, dead = self.unhashable(batch, columns)
+            batch, columns, dead = self.checked(batch, columns)
             out += dead
             batch, columns, behind = self._behind(batch, columns)
             out += behind

@@ -48,7 +48,7 @@ class SessionPanes(Sessions):
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Takes rows in, arrival by arrival."""
         batch, columns, out = self.compute(batch)
-        batch, columns, dead = self.unhashable(batch, columns)
+        batch, columns, dead = self.checked(batch, columns)
         out += dead
         shown: list[tuple[int, list[Pane]]] = []
         late: dict[int, Span] = {}

@@ -15,7 +15,6 @@ from typing import Any
 from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.operators.contract import OperatorContext
-from kappa.operators.keyed import dead_letter
 from kappa.operators.window_panes import (
     EARLY,
     LATE,
@@ -83,7 +82,7 @@ class TriggeredWindows(WindowInstance):
                     panes += shown
                     indices += [index] * len(shown)
             except Exception as error:
-                out.append(dead_letter(batch, index, error, self.context))
+                out.append(self.failed(batch, index, key, error))
         if panes:
             out.append(self._panes.at_once(batch, indices, panes))
         if lost:
