@@ -49,6 +49,8 @@ class Code:
         first: expression of every slot after exactly one value; shorter than `empty` and
             `add` where the first value of a key is at hand.
         copied: expressions that copy `b`'s slots, if `{b0}` … themselves will not do.
+        grouped: expressions of every slot over `{v}`, the values of one key as a list that
+            is not empty, all exactly int, in order of arrival; where builtins do the work.
         names: what else the texts name.
     """
 
@@ -59,6 +61,7 @@ class Code:
     first: tuple[str, ...] = ()
     unset: str = ""
     copied: tuple[str, ...] = ()
+    grouped: tuple[str, ...] = ()
     names: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -45,7 +45,12 @@ class Count(Aggregate):
     def code(self) -> Code:
         """One slot: the number."""
         return Code(
-            empty=("0",), first=("1",), add=("{a0} += 1",), merge=("{a0} += {b0}",), result="{a0}"
+            empty=("0",),
+            first=("1",),
+            add=("{a0} += 1",),
+            merge=("{a0} += {b0}",),
+            grouped=("len({v})",),
+            result="{a0}",
         )
 
 
@@ -89,6 +94,7 @@ class Sum(Numeric):
             unset="{a0} is None",
             add=("{a0} += {x}",),
             merge=("{a0} += {b0}",),
+            grouped=("sum({v})",),
             result="{a0}",
         )
 
@@ -107,6 +113,7 @@ class Mean(Numeric):
             unset="not {a1}",
             add=("{a0} += {x}", "{a1} += 1"),
             merge=("{a0} += {b0}", "{a1} += {b1}"),
+            grouped=("sum({v})", "len({v})"),
             result="{a0} / {a1} if {a1} else None",
         )
 
@@ -129,6 +136,7 @@ class Min(Numeric):
             unset="{a0} is None",
             add=("if not {x} >= {a0} and {x} == {x}: {a0} = {x}",),
             merge=("if not {b0} >= {a0} and {b0} == {b0}: {a0} = {b0}",),
+            grouped=("min({v})",),
             result="{a0}",
         )
 
@@ -151,6 +159,7 @@ class Max(Numeric):
             unset="{a0} is None",
             add=("if not {x} <= {a0} and {a0} == {a0}: {a0} = {x}",),
             merge=("if not {b0} <= {a0} and {a0} == {a0}: {a0} = {b0}",),
+            grouped=("max({v})",),
             result="{a0}",
         )
 

@@ -17,6 +17,7 @@ from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.operators.contract import OperatorContext
 from kappa.operators.keyed import Columns
+from kappa.operators.window_groups import Grouping
 from kappa.operators.window_kernels import ADJACENT, aligned_kernel
 from kappa.operators.window_rows import Clock, Spec, WindowInstance, merged
 from kappa.time import MAX_TIME, MINUS_INFINITY, PLUS_INFINITY
@@ -44,6 +45,7 @@ class Cells(WindowInstance):
     def __init__(self, spec: Spec, context: OperatorContext, name: str) -> None:
         super().__init__(spec, context)
         self.spaces = context.state.spaces(name)
+        self._grouping = Grouping(self.layout)
         self.cells: dict[int, Cell] = {}
         self.loose: set[int] = set()  # cells whose accumulators may lack values
         for low in self.spaces.namespaces():
@@ -83,6 +85,8 @@ class Cells(WindowInstance):
         """Takes in rows of which none is late, by the loop that fits their times."""
         solid = self.solid(batch)
         cells = self._cells_of(batch)
+        if self._group(batch, columns, cells, solid):
+            return []
         low = [cell.low for cell in cells] or self.cells.keys()
         loose = bool(self.loose) and not self.loose.isdisjoint(low)
         heads: list[Any] = [cell.low for cell in cells[1:]]
@@ -95,6 +99,17 @@ class Cells(WindowInstance):
         if self.layout.loosens(solid):
             self.loose.update(low)
         return dead
+
+    def _group(
+        self, batch: Batch, columns: Columns, cells: list[Cell], solid: tuple[bool, ...]
+    ) -> bool:
+        """Takes the rows in by groups of a key, where that can be and pays."""
+        if not 1 <= len(cells) <= 2 or not self._grouping.fits(columns[-1], solid):
+            return False
+        states = [cell[2:] for cell in cells]
+        return self._grouping.take(
+            states, cells[-1].low, columns[0], columns[-1], lambda: batch.times
+        )
 
     @property
     def _many(self) -> list[Any]:

@@ -3,7 +3,7 @@
 A session's end moves with every record, so a timer per session would cost more than the
 aggregation. Instead a key is put into a bucket of time when a session of its begins, and
 looked at when the watermark gets there: what has been extended meanwhile goes into a later
-bucket. Only the bucket that the watermark stands in is put in order, as a heap.
+bucket. Only the bucket that the watermark stands in is put in order.
 
 Invariant: every session's key is noted at or before the instant at which something is to
 be done about it. The index is made anew from state when a step is opened.
@@ -11,14 +11,36 @@ be done about it. The index is made anew from state when a step is opened.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import insort
 from collections.abc import Callable
-from heapq import heapify, heappop
+from heapq import heappop, heappush
 from typing import Any
 
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
-BUCKETS_PER_GAP = 8
+BUCKETS_PER_GAP = 64
+
+
+class Buckets(dict[int, dict[Any, None]]):
+    """Keys by number of bucket, made on demand, with the numbers in a heap."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[int] = []
+
+    def __missing__(self, number: int) -> dict[Any, None]:
+        made: dict[Any, None] = {}
+        self[number] = made
+        heappush(self.numbers, number)
+        return made
+
+    def first(self) -> int:
+        """The smallest number, or PLUS_INFINITY."""
+        return self.numbers[0] if self.numbers else PLUS_INFINITY
+
+    def take(self) -> dict[Any, None]:
+        """Removes the bucket of the smallest number."""
+        return self.pop(heappop(self.numbers))
 
 
 class SessionEnds:
@@ -35,11 +57,12 @@ class SessionEnds:
 
     def __init__(self, gap: int, soonest: Callable[[Any], int | None]) -> None:
         self.step = max(1, gap // BUCKETS_PER_GAP)
-        self.buckets: defaultdict[int, dict[Any, None]] = defaultdict(dict)
+        self.buckets = Buckets()
         self._soonest = soonest
-        self._heap: list[tuple[int, int, Any]] = []
+        # (-instant, number, key) of the buckets up to `_current`, ascending: the next is last.
+        self._sorted: list[tuple[int, int, Any]] = []
         self._entries = 0
-        self._open = MINUS_INFINITY  # buckets up to this one belong into the heap
+        self._current = MINUS_INFINITY
 
     def note(self, key: Any, instant: int) -> None:
         """Has `key` looked at no later than `instant`."""
@@ -47,32 +70,41 @@ class SessionEnds:
 
     def due(self) -> int:
         """A time before which nothing has to be done; exact within the current bucket."""
-        self._sort(self._open)
-        first = self._heap[0][0] if self._heap else PLUS_INFINITY
-        return min(first, min(self.buckets) * self.step) if self.buckets else first
+        self._sort(self._current)
+        if self._sorted:
+            return -self._sorted[-1][0]
+        number = self.buckets.first()
+        return number * self.step if number < PLUS_INFINITY else PLUS_INFINITY
 
     def pop(self, watermark: int) -> list[Any]:
         """The keys to look at now; each has to be noted again if anything is left of it."""
         current = (watermark + 1) // self.step  # the first bucket that is not over
         found: dict[Any, None] = {}
-        for number in sorted(number for number in self.buckets if number < current):
-            found.update(self.buckets.pop(number))
+        while self.buckets.first() < current:
+            found.update(self.buckets.take())
         self._sort(current)
-        heap = self._heap
-        while heap and heap[0][0] <= watermark:
-            found[heappop(heap)[2]] = None
+        waiting = self._sorted
+        while waiting and -waiting[-1][0] <= watermark:
+            found[waiting.pop()[2]] = None
         return list(found)
 
     def _sort(self, last: int) -> None:
-        """Moves the keys of the buckets up to `last` into the heap."""
-        self._open = max(self._open, last)
-        numbers = [number for number in self.buckets if number <= self._open]
-        if not numbers:
+        """Puts the keys of the buckets up to `last` in order."""
+        self._current = max(self._current, last)
+        keys: list[Any] = []
+        while self.buckets.first() <= self._current:
+            keys += self.buckets.take()
+        if not keys:
             return
-        for number in sorted(numbers):
-            for key in self.buckets.pop(number):
-                instant = self._soonest(key)
-                if instant is not None:
-                    self._entries += 1
-                    self._heap.append((instant, self._entries, key))
-        heapify(self._heap)
+        made = []
+        for number, key in enumerate(keys, self._entries):
+            instant = self._soonest(key)
+            if instant is not None:
+                made.append((-instant, number, key))
+        self._entries += len(keys)
+        if len(made) < 8:
+            for entry in made:
+                insort(self._sorted, entry)
+        else:
+            self._sorted += made
+            self._sorted.sort()
