@@ -12,7 +12,7 @@ be done about it. The index is made anew from state when a step is opened.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from typing import Any
 
@@ -34,13 +34,10 @@ class Buckets(dict[int, dict[Any, None]]):
         heappush(self.numbers, number)
         return made
 
-    def first(self) -> int:
-        """The smallest number, or PLUS_INFINITY."""
-        return self.numbers[0] if self.numbers else PLUS_INFINITY
-
-    def take(self) -> dict[Any, None]:
-        """Removes the bucket of the smallest number."""
-        return self.pop(heappop(self.numbers))
+    def until(self, last: int) -> Iterator[dict[Any, None]]:
+        """Removes the buckets up to a number, in order."""
+        while self.numbers and self.numbers[0] <= last:
+            yield self.pop(heappop(self.numbers))
 
 
 class SessionEnds:
@@ -73,15 +70,15 @@ class SessionEnds:
         self._sort(self._current)
         if self._sorted:
             return -self._sorted[-1][0]
-        number = self.buckets.first()
-        return number * self.step if number < PLUS_INFINITY else PLUS_INFINITY
+        numbers = self.buckets.numbers
+        return numbers[0] * self.step if numbers else PLUS_INFINITY
 
     def pop(self, watermark: int) -> list[Any]:
         """The keys to look at now; each has to be noted again if anything is left of it."""
         current = (watermark + 1) // self.step  # the first bucket that is not over
         found: dict[Any, None] = {}
-        while self.buckets.first() < current:
-            found.update(self.buckets.take())
+        for bucket in self.buckets.until(current - 1):
+            found.update(bucket)
         self._sort(current)
         waiting = self._sorted
         while waiting and -waiting[-1][0] <= watermark:
@@ -91,9 +88,7 @@ class SessionEnds:
     def _sort(self, last: int) -> None:
         """Puts the keys of the buckets up to `last` in order."""
         self._current = max(self._current, last)
-        keys: list[Any] = []
-        while self.buckets.first() <= self._current:
-            keys += self.buckets.take()
+        keys = [key for bucket in self.buckets.until(self._current) for key in bucket]
         if not keys:
             return
         made = []
