@@ -62,6 +62,7 @@ WINDOWS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "sliding": (("sliding", 10, 5, 0), Sliding(10, 5)),
     "sliding uneven": (("sliding", 10, 4, 1), Sliding(10, 4, offset=1)),
     "sliding gaps": (("sliding", 4, 10, 0), Sliding(4, 10)),
+    "sliding many": (("sliding", 40, 2, 1), Sliding(40, 2, offset=1)),
     "session": (("session", 5, False), Session(5)),
     "session inclusive": (("session", 5, True), Session(5, inclusive=True)),
     "count": (("count", 3, 3), Count(3)),
@@ -91,9 +92,7 @@ def logs(draw: Any, nulls: bool) -> list[Append]:
         now += draw(st.integers(0, 4))
         value = st.integers(0, 6) | st.none() if nulls else st.integers(0, 6)
         rows = draw(
-            st.lists(
-                st.tuples(st.integers(base, base + 45), st.integers(0, 2), value), max_size=4
-            )
+            st.lists(st.tuples(st.integers(base, base + 45), st.integers(0, 2), value), max_size=4)
         )
         if draw(st.integers(0, 2)):
             level = max(level, base + draw(st.integers(-5, 50)))
