@@ -1,8 +1,8 @@
 """Sliding windows with the default trigger, by slices.
 
 Windows overlap, but all are made of the same slices, of length gcd(size, slide). A record
-is added to its one slice; a window that fires puts its slices together, in order of time.
-So a float sum of a window is the sum of its slices' sums.
+is added to its one slice; a window that fires puts its slices together, in order of time,
+by blocks where they are many. So a float sum of a window is the sum of its slices' sums.
 
 State: "slices", a namespace per slice start, key -> accumulator; "clock" tells which
 windows have fired (`Clock`). A slice is dropped when no window that holds it takes records.
@@ -18,6 +18,7 @@ from typing import Any
 from kappa.batch import Batch
 from kappa.operators.contract import OperatorContext
 from kappa.operators.window_aligned import Cell, Cells
+from kappa.operators.window_blocks import MANY_SLICES, Blocks, Content
 from kappa.operators.window_kernels import combine_kernel
 from kappa.operators.window_rows import Clock, Spec
 from kappa.time import PLUS_INFINITY
@@ -33,6 +34,9 @@ class SlidingWindows(Cells):
         self._due = PLUS_INFINITY
         self._clock = Clock(context.state.keyed("clock"))
         self._combine = combine_kernel(spec.layout)
+        number = window.size // window.slice
+        self._blocks = Blocks(number, self._content, self._combine)
+        self._many_slices = number >= MANY_SLICES
         super().__init__(spec, context, "slices")
 
     def span(self, time: int) -> tuple[int, int]:
@@ -48,6 +52,31 @@ class SlidingWindows(Cells):
     def opened(self, cell: Cell) -> None:
         """Brings the due time forward."""
         self._due = min(self._due, self._next(cell.low))
+
+    def _number(self, time: int) -> int:
+        return (time - self._window.offset) // self._slice
+
+    def _content(self, number: int) -> Content:
+        """What the slice of a number holds."""
+        cell = self.cells.get(number * self._slice + self._window.offset)
+        return {} if cell is None else cell.content
+
+    def _changed(self, batch: Batch) -> None:
+        """Drops the blocks with slices that a batch may have changed."""
+        if self._many_slices:
+            first, last = self._number(batch.min_time), self._number(batch.max_time)
+            if last - first < len(self.cells):
+                changed: Iterable[int] = range(first, last + 1)
+            else:
+                changed = map(self._number, self.cells)
+            for number in changed:
+                self._blocks.forget(number)
+
+    def drop(self, low: int) -> None:
+        """Forgets a slice."""
+        super().drop(low)
+        if self._many_slices:
+            self._blocks.forget(self._number(low))
 
     def _next(self, low: int) -> int:
         """The end - 1 of the first window with this slice that has not fired."""
@@ -80,6 +109,7 @@ class SlidingWindows(Cells):
             out += dead
             if batch.count:
                 out += self.take(batch, columns)
+                self._changed(batch)
         return out
 
     def _taken(self, batch: Batch) -> tuple[Batch, list[Batch]]:
@@ -120,6 +150,8 @@ class SlidingWindows(Cells):
         results: list[tuple[Any, ...]] = []
         for index in range(batch.count):
             failed = self.add(batch, index, columns)
+            if self._many_slices:
+                self._blocks.forget(self._number(batch.times[index]))
             if failed is not None:
                 out.append(failed)
                 continue
@@ -135,7 +167,10 @@ class SlidingWindows(Cells):
 
     def _of(self, key: Any, start: int) -> list[Any]:
         """The accumulator of one key in a window."""
-        out: dict[Any, list[Any]] = {}
+        if self._many_slices:
+            first = self._number(start)
+            return self._blocks.one(key, first, self._number(start + self._window.size))[key]
+        out: Content = {}
         for cell in self._slices(start, sorted(self.cells)):
             found = cell.new.get(key) or cell.base.get(key)
             if found is not None:
@@ -157,9 +192,7 @@ class SlidingWindows(Cells):
         due = self._following(lows, self._clock.reached)
         while due <= watermark and due < PLUS_INFINITY:
             start = due + 1 - size
-            content: dict[Any, list[Any]] = {}
-            for cell in self._slices(start, lows):
-                self._combine(content, cell.content.items())
+            content = self._together(start, lows)
             if content:
                 out.append(self.fired((start, start + size), content, kept=True))
             due = self._following(lows, due)
@@ -171,6 +204,16 @@ class SlidingWindows(Cells):
             self.drop(low)
         self._due = due
         return out
+
+    def _together(self, start: int, lows: list[int]) -> Content:
+        """The accumulators of a window by key."""
+        if self._many_slices:
+            first = self._number(start)
+            return self._blocks.window(first, self._number(start + self._window.size))
+        content: Content = {}
+        for cell in self._slices(start, lows):
+            self._combine(content, cell.content.items())
+        return content
 
     def _following(self, lows: list[int], reached: int) -> int:
         """The end - 1 of the first window behind `reached` that has a slice."""
