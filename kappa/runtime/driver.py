@@ -73,7 +73,7 @@ class Driver:
 
     def _take(self, batches: Iterable[Batch], level: int, lsn: int) -> list[Batch]:
         outputs: list[Batch] = []
-        for batch in batches:
+        for batch in together(batches):
             batch.watermark = self.watermark
             outputs.extend(self.instance.process(batch))
         if self.instance.due() <= level:
@@ -166,6 +166,19 @@ class Rows:
                 return
             self.at += 1
             self.row = 0
+
+
+def together(batches: Iterable[Batch]) -> list[Batch]:
+    """Batches of which no two hold rows of one LSN: a session judges an arrival as one."""
+    joined: list[Batch] = []
+    for batch in batches:
+        last = joined[-1] if joined else None
+        meets = last is not None and last.runs and batch.runs and last.port == batch.port
+        if last is not None and meets and last.runs[-1][0] == batch.runs[0][0]:  # type: ignore[index]
+            joined[-1] = Batch.concat([last, batch])
+        else:
+            joined.append(batch)
+    return joined
 
 
 def rows_until(batch: Batch, lsn: int) -> int:
