@@ -68,10 +68,10 @@ class SessionEnds:
     def due(self) -> int:
         """A time before which nothing has to be done; exact within the current bucket."""
         self._sort(self._current)
-        if self._sorted:
-            return -self._sorted[-1][0]
+        # A key of a bucket that is over may have moved on, behind what other buckets hold.
+        sorted_due = -self._sorted[-1][0] if self._sorted else PLUS_INFINITY
         numbers = self.buckets.numbers
-        return numbers[0] * self.step if numbers else PLUS_INFINITY
+        return min(sorted_due, numbers[0] * self.step) if numbers else sorted_due
 
     def pop(self, watermark: int) -> list[Any]:
         """The keys to look at now; each has to be noted again if anything is left of it."""
