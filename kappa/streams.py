@@ -6,12 +6,12 @@ once, with the line that built it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from kappa.aggregates import Aggregate
 from kappa.errors import ConfigError
-from kappa.expressions import Expression, Selector
+from kappa.expressions import Expression, Order, Selector
 from kappa.log import Log
 from kappa.operators import (
     AssignTime,
@@ -28,8 +28,10 @@ from kappa.operators import (
     RunningAggregate,
     Select,
     StatefulMap,
+    Top,
     Union,
     WindowAggregate,
+    WindowTop,
     WithColumns,
     Without,
 )
@@ -43,6 +45,7 @@ U = TypeVar("U")
 S = TypeVar("S")
 Row = dict[str, Any]
 Key: TypeAlias = "str | Expression | Callable[[Any], Any]"
+Sort: TypeAlias = "str | Expression | Order | Sequence[str | Expression | Order]"
 
 
 class Stream(Generic[T]):
@@ -291,9 +294,31 @@ class KeyedStream(Stream[T]):
         span = None if within is None else duration_ms(within, name="within", minimum=1)
         return self._keyed(Deduplicate(self.key, keep=keep, within=span))
 
+    def top(
+        self,
+        n: int,
+        *,
+        by: Sort,
+        ties: bool = False,
+        emit: str = "changes",
+        rank: str | None = None,
+    ) -> KeyedStream[Row]:
+        """The best `n` rows of each key, as changes or at the end.
+
+        Args:
+            n: how many.
+            by: what to sort by: `desc("price")`, a field, or a list of several.
+            ties: all rows equal to the n-th too.
+            emit: "changes" sends a row that leaves with field `retraction` true, then the
+                one that enters with false; "final" all when the pipeline is closed.
+            rank: a field for the row's place, from 1; then changes of place come too.
+        """
+        part = Top(self.key, n, by, ties=ties, emit=emit, rank=rank)
+        return self._keyed(part, free_rows=self.key.is_function)
+
 
 class WindowedStream(Generic[T]):
-    """A keyed stream cut into windows; ends in `aggregate`."""
+    """A keyed stream cut into windows; ends in `aggregate` or `top`."""
 
     def __init__(
         self,
@@ -325,6 +350,33 @@ class WindowedStream(Generic[T]):
             lateness=self._lateness,
         )
         return self._stream._keyed(part, self._stream._by_fields())
+
+    def top(
+        self, n: int, *, by: Sort, ties: bool = False, rank: str | None = None
+    ) -> KeyedStream[Row]:
+        """The best `n` rows of each key and window, best first, when the window fires.
+
+        The rows are as they came, with window_start and window_end; their event time is
+        the window's end - 1.
+
+        Args:
+            n: how many.
+            by: what to sort by: `desc("price")`, a field, or a list of several.
+            ties: all rows equal to the n-th too.
+            rank: a field for the row's place, from 1.
+        """
+        part = WindowTop(
+            self._stream.key,
+            self._window,
+            n,
+            by,
+            ties=ties,
+            rank=rank,
+            trigger=self._trigger,
+            panes=self._panes,
+            lateness=self._lateness,
+        )
+        return self._stream._keyed(part, free_rows=self._stream.key.is_function)
 
 
 def _together(

@@ -9,7 +9,7 @@ and functions alike. Nothing here is evaluated from text that a user gave.
 from kappa.expressions.expression import Expression, Operand, Value
 from kappa.expressions.functions import When, col, left, lit, meta, param, right, secret, when
 from kappa.expressions.nodes import Param
-from kappa.expressions.order import Order, asc, desc
+from kappa.expressions.order import Order, SortKey, asc, desc, orders_of, sort_key, sorted_by
 from kappa.expressions.selector import Selector
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Order",
     "Param",
     "Selector",
+    "SortKey",
     "Value",
     "When",
     "asc",
@@ -26,8 +27,11 @@ __all__ = [
     "left",
     "lit",
     "meta",
+    "orders_of",
     "param",
     "right",
     "secret",
+    "sort_key",
+    "sorted_by",
     "when",
 ]

@@ -14,8 +14,10 @@ from kappa.operators.passing import AssignTime, Peek, Print, Union
 from kappa.operators.process import Process
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
+from kappa.operators.top import Top
 from kappa.operators.typed import Typed
 from kappa.operators.window import WindowAggregate
+from kappa.operators.window_top import WindowTop
 
 __all__ = [
     "AssignTime",
@@ -36,9 +38,11 @@ __all__ = [
     "RunningAggregate",
     "Select",
     "StatefulMap",
+    "Top",
     "Typed",
     "Union",
     "WindowAggregate",
+    "WindowTop",
     "WithColumns",
     "Without",
 ]

@@ -6,7 +6,7 @@ naive datetimes and unhashable keys are refused at no cost per record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from kappa.batch import Batch, RowFailure, describe_error, plain
@@ -57,6 +57,16 @@ def check_names(key: Selector, names: Sequence[str], kind: str) -> None:
             raise ConfigError(
                 f"{kind}: {name!r} is the name of the key and of a result; rename the result"
             )
+
+
+def as_mapping(row: Any) -> Mapping[Any, Any]:
+    """A row to which fields can be added: a plain value becomes the field `value`.
+
+    >>> as_mapping(5)
+    {'value': 5}
+    """
+    row = plain(row)
+    return row if isinstance(row, Mapping) else {"value": row}
 
 
 # ---- rows that fail

@@ -8,13 +8,13 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from kappa.aggregates import Layout
-from kappa.batch import Batch, plain
+from kappa.batch import Batch
 from kappa.codec import KEY_GROUPS, encode_key, key_group, sort_keys
 from kappa.errors import InternalError
 from kappa.expressions import Selector
 from kappa.operators.contract import Instance, OperatorContext
 from kappa.operators.failing import evaluate
-from kappa.operators.keyed import Columns, dead_letter, key_columns, refusal
+from kappa.operators.keyed import Columns, as_mapping, dead_letter, key_columns, refusal
 from kappa.state import KeyedState
 from kappa.state.copies import IMMUTABLE, detached
 from kappa.time import MAX_TIME, MINUS_INFINITY
@@ -188,16 +188,11 @@ class WindowInstance(Instance):
         else:
             made = picked.with_rows(
                 [
-                    {**_mapping(row), START: start, END: end, "late_by": by}
+                    {**as_mapping(row), START: start, END: end, "late_by": by}
                     for row, start, end, by in zip(picked.rows(), *told.values())
                 ]
             )
         return made.marked(output=LATE)
-
-
-def _mapping(row: Any) -> Mapping[Any, Any]:
-    row = plain(row)
-    return row if isinstance(row, Mapping) else {"value": row}
 
 
 class Clock:
