@@ -22,6 +22,7 @@ from kappa.operators import (
     Fold,
     Map,
     Operator,
+    Over,
     Print,
     Process,
     Reduce,
@@ -294,6 +295,15 @@ class KeyedStream(Stream[T]):
         span = None if within is None else duration_ms(within, name="within", minimum=1)
         return self._keyed(Deduplicate(self.key, keep=keep, within=span))
 
+    def over(self, *, rows: int | None = None, span: Duration | None = None) -> OverStream[T]:
+        """Lets each row see the last rows of its key, by event time as the watermark passes.
+
+        Args:
+            rows: how many, this one included.
+            span: or those of the last duration: times in (t - span, t], equal ones included.
+        """
+        return OverStream(self, rows, span)
+
     def top(
         self,
         n: int,
@@ -315,6 +325,23 @@ class KeyedStream(Stream[T]):
         """
         part = Top(self.key, n, by, ties=ties, emit=emit, rank=rank)
         return self._keyed(part, free_rows=self.key.is_function)
+
+
+class OverStream(Generic[T]):
+    """A keyed stream whose rows each see those before them; ends in `aggregate`."""
+
+    def __init__(self, stream: KeyedStream[T], rows: int | None, span: Duration | None) -> None:
+        self._stream = stream
+        self._rows = rows
+        self._span = span
+
+    def aggregate(
+        self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
+    ) -> KeyedStream[Row]:
+        """Each row with the aggregates of its frame as further fields, at its event time."""
+        every = _together(aggregates, named)
+        part = Over(self._stream.key, every, rows=self._rows, span=self._span)
+        return self._stream._keyed(part, free_rows=self._stream.key.is_function)
 
 
 class WindowedStream(Generic[T]):

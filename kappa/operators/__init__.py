@@ -10,6 +10,7 @@ from kappa.operators.deduplicate import Deduplicate
 from kappa.operators.filter import Branch, Filter
 from kappa.operators.folding import Fold, Reduce, StatefulMap
 from kappa.operators.map import FlatMap, Map
+from kappa.operators.over import Over
 from kappa.operators.passing import AssignTime, Peek, Print, Union
 from kappa.operators.process import Process
 from kappa.operators.running import RunningAggregate
@@ -31,6 +32,7 @@ __all__ = [
     "Map",
     "Operator",
     "OperatorContext",
+    "Over",
     "Peek",
     "Print",
     "Process",

@@ -15,7 +15,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from heapq import heapify, heappop, heappush
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -25,6 +24,7 @@ from kappa.errors import ConfigError
 from kappa.expressions import Selector
 from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
 from kappa.operators.failing import evaluate, passed
+from kappa.operators.forgetting import Forgetting
 from kappa.operators.keyed import run_rows
 from kappa.state import KeyedState
 from kappa.time import PLUS_INFINITY, duration_ms, format_duration, shift
@@ -100,53 +100,6 @@ class Deduplicate(Operator):
         if self.keep == "first":
             return f"keeps every {name} it has seen, for ever; give within= to bound it"
         return f"keeps the last row per {name}, until the end; give within= to see it before"
-
-
-class Forgetting:
-    """When to look at which key again: an index of a state, made from it when first needed.
-
-    No kept record is due before an entry of its key; an entry may come too early.
-    """
-
-    def __init__(self, times: Callable[[], Iterable[tuple[int, Any]]]) -> None:
-        self._times = times
-        self._at: dict[int, list[Any]] | None = None
-        self._heap: list[int] = []
-
-    def _made(self) -> dict[int, list[Any]]:
-        if self._at is None:
-            self._at = {}
-            for due, key in self._times():
-                self._at.setdefault(due, []).append(key)
-            self._heap = list(self._at)
-            heapify(self._heap)
-        return self._at
-
-    def adder(self) -> Callable[[int, Any], None]:
-        """A function that adds an entry: a due time and a key."""
-        at, heap = self._made(), self._heap
-
-        def add(due: int, key: Any) -> None:
-            keys = at.get(due)
-            if keys is None:
-                at[due] = [key]
-                heappush(heap, due)
-            else:
-                keys.append(key)
-
-        return add
-
-    def due(self) -> int:
-        """The earliest due time; the end of time if there is none."""
-        return self._heap[0] if self._made() else PLUS_INFINITY
-
-    def pop(self, watermark: int) -> list[Any]:
-        """Removes what is due; the keys, each once."""
-        at, heap = self._made(), self._heap
-        found: dict[Any, None] = {}
-        while heap and heap[0] <= watermark:
-            found.update(dict.fromkeys(at.pop(heappop(heap))))
-        return list(found)
 
 
 class KeepFirst(Instance):

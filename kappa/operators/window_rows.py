@@ -14,7 +14,7 @@ from kappa.errors import InternalError
 from kappa.expressions import Selector
 from kappa.operators.contract import Instance, OperatorContext
 from kappa.operators.failing import evaluate
-from kappa.operators.keyed import Columns, as_mapping, dead_letter, key_columns, refusal
+from kappa.operators.keyed import Columns, dead_letter, key_columns, refusal, told
 from kappa.state import KeyedState
 from kappa.state.copies import IMMUTABLE, detached
 from kappa.time import MAX_TIME, MINUS_INFINITY
@@ -177,22 +177,12 @@ class WindowInstance(Instance):
         """
         self.context.count(LATE, len(indices))
         beyond = batch.watermark + 2 - self.lateness
-        told: dict[str, list[Any]] = {
+        fields: dict[str, list[Any]] = {
             START: [start for start, _ in spans],
             END: [end for _, end in spans],
             "late_by": [None if end is None else beyond - end for _, end in spans],
         }
-        picked = batch.take(indices)
-        if picked.columnar:
-            made = picked.with_columns({**(picked.columns or {}), **told}, solid=picked.solid)
-        else:
-            made = picked.with_rows(
-                [
-                    {**as_mapping(row), START: start, END: end, "late_by": by}
-                    for row, start, end, by in zip(picked.rows(), *told.values())
-                ]
-            )
-        return made.marked(output=LATE)
+        return told(batch.take(indices), fields, LATE)
 
 
 class Clock:
