@@ -25,6 +25,7 @@ COMMANDS = {
     "replay": "kappa.cli.runs",
     "rollback": "kappa.cli.versions",
     "run": "kappa.cli.runs",
+    "sql": "kappa.cli.sql",
     "topic": "kappa.cli.topics",
 }
 

@@ -9,6 +9,7 @@
      │      ├── history   the journal from any LSN
      │      └── syncing   what is durable
      ├──── reader         records back
+     ├──── query          SQL over topics, through DuckDB
      ├──── retention, compaction, verify
      └──── opening ────── recovery, damage                         R2
 

@@ -16,7 +16,7 @@ in the journal stay those of the appends, so no watermark changes (R5).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ from kappa.log.retention import remove_leftovers
 from kappa.log.segments import SEGMENT_HEADER
 from kappa.log.store import Store
 
-__all__ = ["Compacted", "compact"]
+__all__ = ["Compacted", "compact", "compact_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,14 @@ class Compacted:
     segments: int
     records: int
     size: int
+
+
+def compact_all(
+    store: Store, topics: Sequence[Topic], *, tombstones_before: int
+) -> list[Compacted]:
+    """`compact` for those of `topics` that were made for it."""
+    wanted = [topic for topic in topics if topic.compact]
+    return [compact(store, topic, tombstones_before=tombstones_before) for topic in wanted]
 
 
 def compact(store: Store, topic: Topic, *, tombstones_before: int) -> Compacted:

@@ -10,12 +10,12 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kappa.errors import ConfigError
 from kappa.log import compare, promotion
 from kappa.log.catalog import Catalog, Topic, check_name
-from kappa.log.compaction import Compacted, compact
+from kappa.log.compaction import Compacted, compact_all
 from kappa.log.files import Files, OsFiles
 from kappa.log.journal import Entry, Part
 from kappa.log.lock import NamedLock
@@ -24,7 +24,7 @@ from kappa.log.opening import open_store
 from kappa.log.producer import Mode, Producer, ProducerHandle, open_producer
 from kappa.log.reader import LSN, Record, read
 from kappa.log.recovery import RecoveryReport
-from kappa.log.retention import Removed, retain
+from kappa.log.retention import Removed, retain_all
 from kappa.log.rows import Limits, Times, encode_rows
 from kappa.log.settings import Settings
 from kappa.log.staging import AppendResult, Draft
@@ -33,6 +33,8 @@ from kappa.log.topics import TopicOptions, create_topic, delete_topic
 from kappa.log.verify import Repair, Verification, repair, verify
 from kappa.time import Clock, Duration, Instant, SystemClock, duration_ms, instant_ms
 
+if TYPE_CHECKING:
+    from kappa.log.query import Result
 __all__ = ["Log"]
 
 
@@ -230,9 +232,8 @@ class Log:
         )
         claims = () if encoded.bodies else ((found.id, None),)
         result = self._store.commit((Draft(encoded.bodies, claims),))[0]
-        return (
-            result._replace(dead_letters=encoded.dead_letters) if encoded.dead_letters else result
-        )
+        letters = encoded.dead_letters
+        return result._replace(dead_letters=letters) if letters else result
 
     def append_many(self, values: Mapping[str, Iterable[Any]]) -> AppendResult:
         """Appends records to several topics as one append: all or none, one LSN."""
@@ -310,6 +311,12 @@ class Log:
         Cost: 0.5 µs per record; starting takes O(log n) and one file of the journal.
         """
         return read(self._store, self.topic(topic), partition=partition, start=start, stop=stop)
+
+    def sql(self, query: str, *, as_of: int | None = None, **options: Any) -> Result:
+        """Asks topics with SQL, through DuckDB (extra `sql`); see `kappa.log.query.query`."""
+        from kappa.log.query import query as ask
+
+        return ask(self._store, query, as_of=as_of, **options)
 
     def wait(self, after_lsn: int, timeout_s: float, stop: threading.Event | None = None) -> bool:
         """Whether a record behind `after_lsn` came in time; seen at once, from others in 5 ms."""
@@ -397,11 +404,8 @@ class Log:
 
         Who reads what is gone gets `OffsetOutOfRange`; no watermark changes.
         """
-        now = self.clock.now_ms()
-        topics = [self.topic(topic)] if topic is not None else self.topics()
-        wanted = [t for t in topics if (t.retention_ms, t.retention_bytes) != (None, None)]
         with self.lock("retain and compact", timeout="10s"):
-            return [retain(self._store, one, now=now) for one in wanted]
+            return retain_all(self._store, self._named(topic), now=self.clock.now_ms())
 
     def compact(
         self, topic: str | None = None, *, keep_tombstones: Duration = "24h"
@@ -413,10 +417,11 @@ class Log:
             keep_tombstones: how long a record with value None stays.
         """
         before = self.clock.now_ms() - duration_ms(keep_tombstones, name="keep_tombstones")
-        topics = [self.topic(topic)] if topic is not None else self.topics()
-        wanted = [one for one in topics if one.compact]
         with self.lock("retain and compact", timeout="10s"):
-            return [compact(self._store, one, tombstones_before=before) for one in wanted]
+            return compact_all(self._store, self._named(topic), tombstones_before=before)
+
+    def _named(self, topic: str | None) -> list[Topic]:
+        return self.topics() if topic is None else [self.topic(topic)]
 
     def verify(self) -> Verification:
         """Reads every record and body for damage; changes nothing."""

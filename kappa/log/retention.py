@@ -12,13 +12,14 @@ behind go the next time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kappa.log.catalog import Topic
 from kappa.log.heads import Head, Sealed, topic_folder
 from kappa.log.store import Store
 
-__all__ = ["Removed", "remove_leftovers", "retain"]
+__all__ = ["Removed", "remove_leftovers", "retain", "retain_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Removed:
     records: int
     size: int
     starts: dict[int, int]
+
+
+def retain_all(store: Store, topics: Sequence[Topic], *, now: int) -> list[Removed]:
+    """`retain` for those of `topics` that ask for it."""
+    wanted = [t for t in topics if (t.retention_ms, t.retention_bytes) != (None, None)]
+    return [retain(store, topic, now=now) for topic in wanted]
 
 
 def retain(store: Store, topic: Topic, *, now: int) -> Removed:
