@@ -1,0 +1,71 @@
+"""Schemas of rows: what a topic's rows look like, and how versions of that follow each other.
+
+A low layer: it knows values and their types, and nothing of logs or pipelines. The log asks it
+whether rows fit before they are appended; what reads asks it to see old rows as new ones.
+
+- `leaves` and `types`: the logical types, frozen and comparable; `schema`: a whole row, with
+  `check`.
+- `checking`: every place where a value does not fit.
+- `document` and `defaults`: to and from plain values, which are an Avro schema.
+
+Invariants: `Schema.from_dict(schema.to_dict()) == schema`; equal schemas have equal
+fingerprints in every process; a row that fits is one that the log stores as it is.
+"""
+
+from kappa.schemas.checking import Problem
+from kappa.schemas.schema import Schema
+from kappa.schemas.types import (
+    MISSING,
+    Anything,
+    Bool,
+    Bytes,
+    Date,
+    Decimal,
+    Duration,
+    Enum,
+    Field,
+    Fixed,
+    Float,
+    Int,
+    List,
+    Map,
+    Null,
+    Record,
+    Ref,
+    String,
+    Time,
+    Timestamp,
+    Type,
+    Union,
+    Uuid,
+    optional,
+)
+
+__all__ = [
+    "MISSING",
+    "Anything",
+    "Bool",
+    "Bytes",
+    "Date",
+    "Decimal",
+    "Duration",
+    "Enum",
+    "Field",
+    "Fixed",
+    "Float",
+    "Int",
+    "List",
+    "Map",
+    "Null",
+    "Problem",
+    "Record",
+    "Ref",
+    "Schema",
+    "String",
+    "Time",
+    "Timestamp",
+    "Type",
+    "Union",
+    "Uuid",
+    "optional",
+]
