@@ -22,6 +22,7 @@ from kappa.version import __version__
 
 if TYPE_CHECKING:  # at run time a name is imported when it is first asked for: see _HOMES
     from kappa.aggregates import Aggregate, agg
+    from kappa.contracts import expectations
     from kappa.errors import KappaError
     from kappa.expressions import (
         Expression,
@@ -74,6 +75,7 @@ __all__ = [
     "asc",
     "col",
     "desc",
+    "expectations",
     "left",
     "lit",
     "meta",
@@ -85,6 +87,7 @@ __all__ = [
 
 _HOMES = {
     "kappa.aggregates": "Aggregate agg",
+    "kappa.contracts": "expectations",
     "kappa.errors": "KappaError",
     "kappa.expressions": "Expression asc col desc left lit meta param right secret when",
     "kappa.log": "Log Record",

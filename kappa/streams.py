@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from kappa.aggregates import Aggregate
+from kappa.contracts.expectations import Expectation
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Order, Selector
 from kappa.log import Log
@@ -37,6 +38,7 @@ from kappa.operators import (
     Without,
 )
 from kappa.plan.graph import Edge, Graph, SinkSpec
+from kappa.plan.judging import add_expectations
 from kappa.time import Duration, duration_ms
 from kappa.triggers import Trigger
 from kappa.windows import Window
@@ -195,6 +197,33 @@ class Stream(Generic[T]):
     def _sink_key(self) -> Selector | None:
         return None
 
+    def expect(
+        self,
+        *expectations: Expectation,
+        window: Window | None = None,
+        lateness: Duration = 0,
+        name: str | None = None,
+    ) -> Self:
+        """The rows, judged one by one, and with `window` also by the window they fall into.
+
+        Results go to the topic `<pipeline>.quality`. By an expectation's severity a breach
+        is reported, sends the record to the dead letters, or ends the run.
+
+        Args:
+            expectations: see `kappa.expectations`.
+            window: of which records the statistics and the shares `mostly` are.
+            lateness: how long after its end a window still takes records.
+            name: of the steps, where a pipeline has several of a kind.
+        """
+        edge = add_expectations(
+            self._graph, self._edge, expectations,
+            key=self._window_key(), window=window, lateness=lateness, name=name,
+        )  # fmt: skip
+        return self._same(edge)
+
+    def _window_key(self) -> Selector:
+        return Selector.of(())
+
     def print(self, prefix: str = "") -> Self:
         """Shows every row on standard output as it passes."""
         return self._same(self._next(Print(prefix)))
@@ -232,6 +261,9 @@ class KeyedStream(Stream[T]):
 
     def _same(self, edge: Edge) -> Self:
         return type(self)(self._graph, edge, self.key, free_rows=self._free_rows)
+
+    def _window_key(self) -> Selector:
+        return self.key
 
     def _sink_key(self) -> Selector | None:
         return None if self._free_rows or self.key.fields == frozenset() else self.key

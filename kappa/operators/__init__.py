@@ -7,6 +7,7 @@ and the handles of their state.
 
 from kappa.operators.contract import Fields, Instance, Operator, OperatorContext
 from kappa.operators.deduplicate import Deduplicate
+from kappa.operators.expect import Expect, Judge, Verdicts
 from kappa.operators.filter import Branch, Filter
 from kappa.operators.folding import Fold, Reduce, StatefulMap
 from kappa.operators.map import FlatMap, Map
@@ -24,11 +25,13 @@ __all__ = [
     "AssignTime",
     "Branch",
     "Deduplicate",
+    "Expect",
     "Fields",
     "Filter",
     "FlatMap",
     "Fold",
     "Instance",
+    "Judge",
     "Map",
     "Operator",
     "OperatorContext",
@@ -43,6 +46,7 @@ __all__ = [
     "Top",
     "Typed",
     "Union",
+    "Verdicts",
     "WindowAggregate",
     "WindowTop",
     "WithColumns",

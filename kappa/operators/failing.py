@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kappa.batch import Batch, RowFailure, describe_error, located, plain
+from kappa.batch import Batch, RowFailure, describe_error, located
 from kappa.expressions import Selector
 from kappa.expressions.bound import BoundFunction, Computed
 from kappa.operators.contract import OperatorContext
-from kappa.operators.keyed import DEAD_LETTER
+from kappa.operators.letters import letters
 
 
 def evaluate(
@@ -77,13 +77,9 @@ def _all(part: Computed, batch: Batch) -> list[Any]:
 def _dead_letters(
     batch: Batch, failures: Mapping[int, BaseException], context: OperatorContext
 ) -> Batch:
-    context.count("dead_letters", len(failures))
     indices = sorted(failures)
-    rows = [
-        {"error": describe_error(failures[index]), "step": context.step, "record": plain(row)}
-        for index, row in zip(indices, batch.take(indices).rows())
-    ]
-    return batch.emitted(indices, rows=rows, output=DEAD_LETTER)
+    errors = [describe_error(failures[index]) for index in indices]
+    return letters(batch, indices, errors, context)
 
 
 class Then:

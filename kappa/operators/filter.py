@@ -12,7 +12,7 @@ from kappa.expressions import Selector
 from kappa.expressions.bound import Computed
 from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
 from kappa.operators.failing import evaluate, passed
-from kappa.operators.keyed import DEAD_LETTER
+from kappa.operators.letters import DEAD_LETTER, QUALITY
 
 REST = "rest"
 
@@ -75,7 +75,7 @@ class Branch(Operator):
         if not self.conditions:
             raise ConfigError("split needs a condition")
         for name, _ in self.conditions:
-            if name in ("", REST, DEAD_LETTER):
+            if name in ("", REST, DEAD_LETTER, QUALITY):
                 raise ConfigError(f"split: the name {name!r} is taken; name the output otherwise")
 
     @classmethod

@@ -14,8 +14,7 @@ from kappa.codec import check_key
 from kappa.errors import ConfigError, RecordRefused
 from kappa.expressions import Selector
 from kappa.operators.contract import OperatorContext
-
-DEAD_LETTER = "dead_letter"
+from kappa.operators.letters import letters
 
 Columns: TypeAlias = list[list[Any]]
 Kernel: TypeAlias = Callable[..., None]
@@ -93,13 +92,7 @@ def dead_letter(batch: Batch, index: int, cause: BaseException, context: Operato
     """
     if not context.dead_letters:
         raise RowFailure(index, cause, batch) from cause
-    context.count("dead_letters")
-    letter = {
-        "error": describe_error(cause),
-        "step": context.step,
-        "record": plain(batch.rows()[index]),
-    }
-    return batch.emitted([index], rows=[letter], output=DEAD_LETTER)
+    return letters(batch, [index], [describe_error(cause)], context)
 
 
 def run_rows(

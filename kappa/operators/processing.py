@@ -12,7 +12,8 @@ from kappa.errors import ConfigError, OperatorError
 from kappa.expressions import Selector
 from kappa.operators.contract import Instance, OperatorContext
 from kappa.operators.failing import evaluate
-from kappa.operators.keyed import DEAD_LETTER, dead_letter, refusal
+from kappa.operators.keyed import dead_letter, refusal
+from kappa.operators.letters import DEAD_LETTER, letter_of_timer
 from kappa.state import detached
 from kappa.state.handles import EXPIRY, Scope, declared, expire
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY, format_time, instant_ms
@@ -226,16 +227,9 @@ class Processing(Instance):
                     f" for key {key!r}, tag {tag!r}: {describe_error(error)}",
                     step=self._context.step,
                 ) from error
-            self._context.count("dead_letters")
-            self._append(
-                DEAD_LETTER,
-                {
-                    "error": describe_error(error),
-                    "step": self._context.step,
-                    "record": {"key": key, "time": time, "tag": tag},
-                },
-                time,
-            )
+            record = {"key": key, "time": time, "tag": tag}
+            letter = letter_of_timer(describe_error(error), self._context, record)
+            self._append(DEAD_LETTER, letter, time)
 
     def _fired_batches(self, *, sort: bool) -> Iterator[Batch]:
         for name, emitted in self._outputs.items():

@@ -19,7 +19,8 @@ from kappa.codec import check_key, encode_key
 from kappa.operators.contract import OperatorContext
 from kappa.operators.failing import evaluate
 from kappa.operators.forgetting import Forgetting
-from kappa.operators.keyed import DEAD_LETTER, Columns, run_rows, told
+from kappa.operators.keyed import Columns, run_rows, told
+from kappa.operators.letters import DEAD_LETTER, letter_of_timer
 from kappa.operators.window_rows import LATE, ranks
 
 TIME = itemgetter(0)
@@ -153,11 +154,7 @@ class Firings:
         if not self.context.dead_letters:
             raise RowFailure(0, cause, Batch.of_rows([row], [time])) from cause
         self.context.count("dead_letters")
-        letter = {
-            "error": describe_error(cause),
-            "step": self.context.step,
-            "record": plain(row),
-        }
+        letter = letter_of_timer(describe_error(cause), self.context, plain(row))
         self.add(Firing(due, key, time, letter), DEAD_LETTER)
 
     def batches(self) -> list[Batch]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
 from kappa.operators.contract import Fields, Operator, both
+from kappa.operators.letters import DEAD_LETTER, FACTS, QUALITY
 from kappa.plan.fingerprint import PYTHON, code_digest, digest, leaves, structure
 from kappa.plan.graph import Edge, Graph, Node, SinkSpec, SourceSpec, fields_of
 
-DEAD_LETTER = "dead_letter"
 NOTHING: frozenset[str] = frozenset()
 STORED_FACTS = frozenset({"topic", "partition", "offset", "append_time"})
 """Facts about a record that travel beside its fields; its time and LSN always do."""
@@ -58,12 +58,12 @@ class Plan:
     Args:
         pipeline: its name.
         steps: in an order in which inputs come first.
-        dead_letters: failing records are set aside instead of stopping the run.
+        catches: records that a function fails on are set aside instead of stopping the run.
     """
 
     pipeline: str
     steps: tuple[Step, ...]
-    dead_letters: bool
+    catches: bool
 
     @property
     def sources(self) -> tuple[Step, ...]:
@@ -78,13 +78,23 @@ class Plan:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the topics it writes, dead letters included."""
-        names = tuple(step.part.topic for step in self.sinks if isinstance(step.part, SinkSpec))
-        return (*names, self.dead_letter_topic) if self.dead_letters else names
+        names = (step.part.topic for step in self.sinks if isinstance(step.part, SinkSpec))
+        return (*names, *self.collected.values())
 
     @property
-    def dead_letter_topic(self) -> str:
-        """Where records go that a function failed on."""
-        return f"{self.pipeline}.dead_letters"
+    def dead_letters(self) -> bool:
+        """Whether records may be set aside."""
+        return self.catches or any(map(_diverts, self.steps))
+
+    @property
+    def collected(self) -> dict[str, str]:
+        """Topics of what leaves any step by an output of that name."""
+        found = {}
+        if self.dead_letters:
+            found[DEAD_LETTER] = f"{self.pipeline}.dead_letters"
+        if any(getattr(step.part, "reports", False) for step in self.steps):
+            found[QUALITY] = f"{self.pipeline}.quality"
+        return found
 
     @property
     def fingerprint(self) -> str:
@@ -126,6 +136,7 @@ def compile_plan(graph: Graph, *, dead_letters: bool = False) -> Plan:
     wanted = _wanted(nodes, dead_letters)
     ranked = _ranked(nodes)
     readers = _readers(nodes)
+    facts = _meta(nodes, located=dead_letters)
     steps = tuple(
         Step(
             index=node.index,
@@ -135,7 +146,7 @@ def compile_plan(graph: Graph, *, dead_letters: bool = False) -> Plan:
             site=node.site,
             exchange=node.key,
             fields=wanted[node.index],
-            meta=_meta(nodes) if isinstance(node.part, SourceSpec) else NOTHING,
+            meta=facts if isinstance(node.part, SourceSpec) else NOTHING,
             shared=any(readers[edge] > 1 for edge in node.inputs),
             ranked=node.index in ranked,
         )
@@ -215,7 +226,7 @@ def _wanted(nodes: list[Node], dead_letters: bool) -> list[Fields]:
             continue
         if isinstance(node.part, SinkSpec):
             need: Fields = None
-        elif dead_letters or node.index in sided:
+        elif dead_letters or node.index in sided or _diverts(node):
             need = None
         else:
             need = both(node.part.required(wanted[node.index]), fields_of(node.key))
@@ -226,11 +237,19 @@ def _wanted(nodes: list[Node], dead_letters: bool) -> list[Fields]:
     return wanted
 
 
-def _meta(nodes: list[Node]) -> frozenset[str]:
-    """The record's own facts that any step of the pipeline names."""
+def _diverts(step: Node | Step) -> bool:
+    """Whether it sets records aside that break a rule."""
+    return bool(getattr(step.part, "diverts", False))
+
+
+def _meta(nodes: list[Node], *, located: bool) -> frozenset[str]:
+    """The record's own facts that any step of the pipeline names, or that letters and
+    results of single records carry.
+    """
+    located = located or any(getattr(node.part, "locates", False) for node in nodes)
     leaves_found = (leaf for node in nodes for leaf in leaves((node.part, node.key)))
     named = (leaf.metas for leaf in leaves_found if isinstance(leaf, Expression))
-    return STORED_FACTS.intersection(frozenset().union(*named))
+    return STORED_FACTS.intersection(frozenset(FACTS if located else ()).union(*named))
 
 
 def _ranked(nodes: list[Node]) -> set[int]:

@@ -15,7 +15,6 @@ from typing import Any
 from kappa.batch import Batch, RowFailure
 from kappa.operators.contract import Instance, Operator, OperatorContext
 from kappa.plan import Edge, Plan, SinkSpec, SourceSpec, Step
-from kappa.plan.plan import DEAD_LETTER
 from kappa.runtime.driver import Driver
 from kappa.runtime.locating import StepFailed
 from kappa.runtime.merge import merge
@@ -71,7 +70,7 @@ class Executor:
             params=params,
             ranked=step.ranked,
             shared=step.shared,
-            dead_letters=self.plan.dead_letters,
+            dead_letters=self.plan.catches,
         )
         self.counters[step.name] = context.counters
         instance = operator.open(context)
@@ -106,8 +105,10 @@ class Executor:
                 outputs.append(Output(step.part.topic, flows[edge], marks[edge.node]))
             else:
                 self._step(step, step.part, flows, marks, lsns, append_times)
-        if self.plan.dead_letters:
-            outputs.append(self._dead_letters(flows, marks))
+        outputs += [
+            self._collected(name, topic, flows, marks)
+            for name, topic in self.plan.collected.items()
+        ]
         return outputs
 
     def _step(
@@ -147,13 +148,16 @@ class Executor:
         ranked = all(batch.ranks is not None for edge in step.inputs for batch in flows[edge])
         return merge([flows[edge] for edge in step.inputs], ranked=ranked), together
 
-    def _dead_letters(self, flows: dict[Edge, list[Batch]], marks: dict[int, Marks]) -> Output:
-        lists = [flows[Edge(step.index, DEAD_LETTER)] for step in self.plan.steps]
+    def _collected(
+        self, name: str, topic: str, flows: dict[Edge, list[Batch]], marks: dict[int, Marks]
+    ) -> Output:
+        """What left any step by one output."""
+        lists = [flows[Edge(step.index, name)] for step in self.plan.steps]
         found = [batches for batches in lists if batches]
         batches = found[0] if len(found) == 1 else merge(found, ranked=False) if found else []
         columns = [marks[step.index] for step in self.plan.sources]
         return Output(
-            self.plan.dead_letter_topic,
+            topic,
             batches,
             [combine(column) for column in zip(*columns, strict=True)],
         )

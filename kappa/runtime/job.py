@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from kappa.batch import Batch
-from kappa.errors import InternalError, OffsetOutOfRange, OperatorError
+from kappa.errors import ContractViolation, InternalError, OffsetOutOfRange, OperatorError
 from kappa.log import Entry, Log
 from kappa.plan import Plan, SourceSpec, Step
 from kappa.runtime import savepoints
@@ -229,7 +229,7 @@ class Job:
             unit.records -= gone
             return read_source(self.log, step, index, unit.lsns, unit.append_times, kept)
 
-    def _located(self, failed: StepFailed, unit: Unit) -> OperatorError:
+    def _located(self, failed: StepFailed, unit: Unit) -> OperatorError | ContractViolation:
         """The error with the topic, partition and offset of its record, where they are known."""
 
         def read(step: Step, lsn: int) -> tuple[list[Batch], dict[int, int]]:
@@ -289,6 +289,7 @@ class Job:
             exact=self.version.exact,
             lsn=self.position,
             notes=tuple(self.notes),
+            breaches=self.executor.total("breaches"),
         )
 
     def explain_watermark(self) -> str:

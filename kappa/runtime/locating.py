@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kappa.batch import Batch, RowFailure
-from kappa.errors import OperatorError
+from kappa.errors import ContractViolation, OperatorError
 from kappa.operators.contract import Instance
 from kappa.plan import Plan, SourceSpec, Step
 
@@ -58,7 +58,7 @@ class StepFailed(Exception):
         batch = self.failure.batch
         return None if batch is None else batch.rows()[self.failure.index]
 
-    def error(self, origin: Origin | None) -> OperatorError:
+    def error(self, origin: Origin | None) -> OperatorError | ContractViolation:
         """What the user sees."""
         step, cause = self.step, self.failure.cause
         where = "" if self.lsn is None else f" at LSN {self.lsn}"
@@ -67,9 +67,15 @@ class StepFailed(Exception):
                 f" (topic {origin.topic}, partition {origin.partition}, offset {origin.offset},"
                 f" LSN {self.lsn})"
             )
-        return OperatorError(
-            f"step {step.name!r} failed on the record {abbreviate(self.row)}{where}:"
-            f" {type(cause).__name__}: {cause}; the step is built at {step.site}",
+        broken = isinstance(cause, ContractViolation)
+        if broken:
+            what = f"step {step.name!r} stops{where}: {cause}"
+        else:
+            record = abbreviate(self.row)
+            reason = f"{type(cause).__name__}: {cause}"
+            what = f"step {step.name!r} failed on the record {record}{where}: {reason}"
+        return (ContractViolation if broken else OperatorError)(
+            f"{what}; the step is built at {step.site}",
             step=step.name,
             lsn=self.lsn,
             topic=origin.topic if origin else None,

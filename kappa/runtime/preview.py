@@ -20,6 +20,7 @@ from kappa.runtime.watermarks import SourceClock
 
 SINK = "preview"
 READ_RECORDS = 256
+WHOLE_RECORDS = 4096
 
 
 def preview(log: Log, graph: Graph, edge: Edge, count: int, params: dict[str, Any]) -> list[Any]:
@@ -39,6 +40,31 @@ def preview(log: Log, graph: Graph, edge: Edge, count: int, params: dict[str, An
     executor = Executor(plan, params=resolve_params(plan, params))
     try:
         return _rows(log, plan, executor, count)
+    except StepFailed as failed:
+        raise failed.error(None) from failed.failure.cause
+    finally:
+        executor.close()
+
+
+def whole(log: Log, graph: Graph, edge: Edge, params: dict[str, Any]) -> list[Any]:
+    """All rows of the stream at `edge`, as if nothing in the log were late.
+
+    No watermark moves until the log's end, so every window is complete when it fires and
+    the state of all of them is kept until then.
+
+    Args:
+        log: read from its start to where it ends now.
+        graph: the pipeline's.
+        edge: of the stream.
+        params: values of the pipeline's parameters.
+
+    Raises:
+        OperatorError, ContractViolation: a record stops it.
+    """
+    plan = compile_plan(above(graph, edge))
+    executor = Executor(plan, params=resolve_params(plan, params))
+    try:
+        return _rows(log, plan, executor, None)
     except StepFailed as failed:
         raise failed.error(None) from failed.failure.cause
     finally:
@@ -66,23 +92,24 @@ def above(graph: Graph, edge: Edge) -> Graph:
     return part
 
 
-def _rows(log: Log, plan: Plan, executor: Executor, count: int) -> list[Any]:
+def _rows(log: Log, plan: Plan, executor: Executor, count: int | None) -> list[Any]:
     clocks = [SourceClock(step.part) for step in plan.sources if isinstance(step.part, SourceSpec)]
     topics = [log.topic(clock.spec.topic).id for clock in clocks]
-    planner = UnitPlanner(topics, clocks, read_records=READ_RECORDS)
+    size = READ_RECORDS if count is not None else WHOLE_RECORDS
+    planner = UnitPlanner(topics, clocks, read_records=size)
     rows: list[Any] = []
     lsn = append_time = 0
     for unit in planner.units(log.entries(0)):
         sources = {
             step.index: (
                 read_source(log, step, i, unit.lsns, unit.append_times, unit.parts[i]),
-                unit.watermarks[i],
+                unit.watermarks[i] if count is not None else [None] * len(unit.lsns),
             )
             for i, step in enumerate(plan.sources)
         }
         _collect(executor.run(unit.lsns, unit.append_times, sources), rows)
         lsn, append_time = unit.lsns[-1], unit.append_times[-1]
-        if len(rows) >= count:
+        if count is not None and len(rows) >= count:
             return rows[:count]
     _collect(executor.close_all(lsn, append_time), rows)
     return rows[:count]

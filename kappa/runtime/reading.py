@@ -58,7 +58,7 @@ def read_source(
         else decode_bodies(bodies, step.fields)
     )
     pieces = None
-    if joined.count != sum(counts) or "offset" in step.meta or joined.columns is None:
+    if joined.count != sum(counts) or joined.columns is None:
         # Compacted, or of several shapes: each body for itself.
         pieces = [decode_body(body, step.fields) for body in bodies]
         counts = [piece.count for piece in pieces]
@@ -138,7 +138,11 @@ def _topic(places: Places) -> list[Any]:
 
 def _offset(places: Places) -> list[Any]:
     found: list[int] = []
-    for (_, part), piece in zip(places.parts, places.pieces or (), strict=True):
+    if places.pieces is None:  # whole parts
+        for _, part in places.parts:
+            found += range(part.base_offset, part.base_offset + part.count)
+        return found
+    for (_, part), piece in zip(places.parts, places.pieces, strict=True):
         own = range(piece.count) if piece.offsets is None else piece.offsets
         found += [part.base_offset + offset for offset in own]
     return found

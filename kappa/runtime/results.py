@@ -86,13 +86,15 @@ class RunResult:
         records_in: read from the sources, in this run.
         records_out: written to the outputs, in this run.
         late: records that no window took, in this run.
-        dead_letters: records that a function failed on and that were set aside.
+        dead_letters: records that were set aside: a function failed on them, or they
+            break an expectation.
         seconds: wall time.
         checkpoints: taken in this run.
         watermark: smallest watermark of the sources at the end, ms.
         exact: the rows are those of a full replay (R8); False after a shortened warm-up.
         lsn: last LSN handled.
         notes: what a person should know, such as a damaged checkpoint that was passed over.
+        breaches: results of expectations, in this run, that did not hold.
     """
 
     version: int
@@ -106,10 +108,12 @@ class RunResult:
     exact: bool = True
     lsn: int = 0
     notes: tuple[str, ...] = ()
+    breaches: int = 0
 
     def __str__(self) -> str:
+        breaches = f" {self.breaches:,} breaches of expectations," if self.breaches else ""
         return (
             f"version {self.version}: {self.records_in:,} records in, {self.records_out:,} out,"
-            f" {self.late:,} late, {self.dead_letters:,} dead letters in {self.seconds:.2f} s;"
-            f" watermark {format_time(self.watermark)}"
+            f"{breaches} {self.late:,} late, {self.dead_letters:,} dead letters in"
+            f" {self.seconds:.2f} s; watermark {format_time(self.watermark)}"
         )

@@ -23,7 +23,8 @@ REPLAYING = "replaying"
 REPLAYED = "replayed"
 DRAINED = "drained"
 
-DEAD_LETTER_PARTITIONS = 1
+COLLECTED_PARTITIONS = 1
+"""Of the topics of dead letters and of results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +160,8 @@ def _check_owners(log: Log, plan: Plan, version: Version) -> None:
 
 def _wanted_topics(plan: Plan) -> list[SinkSpec]:
     sinks = [step.part for step in plan.sinks if isinstance(step.part, SinkSpec)]
-    if plan.dead_letters:
-        sinks.append(SinkSpec(plan.dead_letter_topic, None, DEAD_LETTER_PARTITIONS))
-    return sinks
+    topics = plan.collected.values()
+    return sinks + [SinkSpec(topic, None, COLLECTED_PARTITIONS) for topic in topics]
 
 
 def _make_topic(log: Log, version: Version, sink: SinkSpec) -> int:

@@ -198,9 +198,10 @@ def test_failing_rows_are_set_aside_and_the_rest_goes_on(name, bad, columnar, sh
     out = part.open(step).process(batch_of(rows, columnar=columnar))
     dead = [letter for batch in out if batch.output == "dead_letter" for letter in batch.rows()]
     good = sum(batch.count for batch in out if batch.output != "dead_letter")
-    assert dead == [
+    assert [{name: one[name] for name in ("error", "step", "record")} for one in dead] == [
         {"error": f"ValueError: no {n}", "step": "step", "record": rows[n]} for n in sorted(bad)
     ]
+    assert {one["lsn"] for one in dead} <= {1}
     assert good == 8 - len(bad)
     assert fail.calls == list(range(8))
     assert step.counters == ({"dead_letters": len(bad)} if bad else {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kappa import Pipeline, Tumbling, agg, col, meta, param
+from kappa import expectations as ex
 from kappa.errors import ConfigError
 from kappa.plan import Plan, Step
 from kappa.plan.fingerprint import code_digest, functions, structure
@@ -77,6 +78,27 @@ def test_dead_letters_need_whole_rows():
     pipeline = Pipeline("p", on_error="dead_letter")
     pipeline.source("bids").select("price").to("out")
     assert step(pipeline.plan(), "source").fields is None
+
+
+def test_a_rule_that_sets_records_aside_needs_whole_rows():
+    rule = ex.expect_column_values_to_not_be_null("price", severity="dead_letter")
+    pipeline = Pipeline("p")
+    pipeline.source("bids").expect(rule).select("price").to("out")
+    plan = pipeline.plan()
+    assert step(plan, "source").fields is None
+    assert step(plan, "source").meta == {"topic", "partition", "offset"}
+    assert plan.outputs == ("out", "p.dead_letters", "p.quality")
+
+
+def test_rules_of_windows_need_their_fields_only():
+    pipeline = Pipeline("p")
+    bids = pipeline.source("bids")
+    bids.expect(ex.expect_column_mean_to_be_between("price", 0), window=Tumbling(10))
+    bids.select("k").to("out")
+    plan = pipeline.plan()
+    assert step(plan, "source").fields == {"price", "k"}
+    assert step(plan, "source").meta == frozenset()
+    assert plan.outputs == ("out", "p.quality")
 
 
 def test_facts_about_the_record_travel_only_if_named():

@@ -142,6 +142,8 @@ def test_a_failing_record_can_be_set_aside():
     assert letter["record"]["ts"] == 2
     assert letter["step"] == "map of bids"
     assert letter["error"].startswith("ZeroDivisionError")
+    assert (letter["topic"], letter["partition"], letter["offset"]) == ("bids", 0, 1)
+    assert letter["lsn"] == 2
 
 
 def test_drain_closes_for_good():
