@@ -19,6 +19,7 @@ COMMANDS = {
     "checkpoints": "kappa.cli.versions",
     "diff": "kappa.cli.versions",
     "explain": "kappa.cli.explain",
+    "history": "kappa.cli.history",
     "load": "kappa.cli.load",
     "log": "kappa.cli.logs",
     "promote": "kappa.cli.versions",

@@ -10,12 +10,15 @@ from typing import Any
 
 import click
 
-from kappa.cli.options import aware, json_option, log_option, open_log, pairs, quiet_option
+from kappa.cli import exits
+from kappa.cli.moments import moment
+from kappa.cli.options import json_option, log_option, open_log, pairs, quiet_option
 from kappa.cli.output import print_json
 from kappa.cli.progress import Meter, progress_line
-from kappa.cli.signals import stop_on_signals
+from kappa.cli.signals import Stopping, stop_on_signals
 from kappa.cli.target import find_pipeline
-from kappa.errors import Stopped
+from kappa.errors import KappaError, Stopped
+from kappa.log import Log
 from kappa.pipeline import Pipeline
 from kappa.plan.params import declared_params
 from kappa.runtime.results import Progress, RunResult
@@ -27,6 +30,16 @@ param_option = click.option(
 version_option = click.option("--version", type=click.IntRange(1), help="Version of the outputs.")
 checkpoint_option = click.option(
     "--checkpoint-every", default="5s", show_default=True, help="Time between checkpoints."
+)
+since_option = click.option(
+    "--since", help="Only rows from this moment on: ISO 8601, yesterday, today-7d, last month."
+)
+until_option = click.option("--until", help="Only rows before this moment, likewise.")
+zone_option = click.option(
+    "--zone",
+    envvar="KAPPA_ZONE",
+    show_envvar=True,
+    help="Time zone of these moments and days, as Europe/Zurich; else UTC.",
 )
 
 RUN_OPTIONS = ("version", "until_idle", "drain", "savepoint", "restore", "checkpoint_every")
@@ -60,8 +73,9 @@ def run(directory: Path, pipeline: str, params: tuple[str, ...], **options: Any)
 @log_option
 @version_option
 @param_option
-@click.option("--since", help="Only rows from this event time on (ISO 8601).")
-@click.option("--until", help="Only rows before this event time (ISO 8601).")
+@since_option
+@until_option
+@zone_option
 @click.option(
     "--late", type=click.Choice(["as_live", "complete"]), help="complete: nothing is late."
 )
@@ -78,7 +92,6 @@ def replay(directory: Path, pipeline: str, params: tuple[str, ...], **options: A
     """
     found = find_pipeline(pipeline)
     arguments = _given(options, "version", "late", "warmup", "overwrite", "checkpoint_every")
-    arguments |= {name: aware(options[name]) for name in ("since", "until")}
     _work(found.replay, found, directory, params, arguments, options, title=f"replay {found.name}")
 
 
@@ -98,24 +111,53 @@ def _work(
 ) -> None:
     stop = threading.Event()
     arguments["params"] = _typed(pipeline, pairs(params, option="--param"))
+    facts: dict[str, Any] = {"command": title.partition(" ")[0], "pipeline": pipeline.name}
     # The signals are ours before the log is open, so that Ctrl-C is never half a stop.
     with stop_on_signals(stop.set) as stopping, open_log(directory) as log:
+        span = _span(log, options)
+        facts |= {name: format_time(time) for name, time in span.items()}
         with progress_line(title, quiet=options["quiet"]) as meter:
             try:
-                result = call(log, stop=stop, on_progress=_shown_on(meter), **arguments)
-            except Stopped as stopped:
-                click.echo(f"kappa: {stopped.message}", err=True)
-                stopping.raise_if_asked()
+                result = call(log, stop=stop, on_progress=_shown_on(meter), **arguments, **span)
+            except KappaError as error:
+                _failed(error, facts, stopping, as_json=options["as_json"])
                 raise
-        _show(result, as_json=options["as_json"])
+        _show(result, facts, stopping, as_json=options["as_json"])
     stopping.raise_if_asked()
 
 
-def _show(result: RunResult, *, as_json: bool) -> None:
+def _span(log: Log, options: Mapping[str, Any]) -> dict[str, int]:
+    """The moments that were asked for, as the log's clock has it now."""
+    zone, now = options.get("zone"), log.clock.now_ms()
+    found = {name: moment(options.get(name), zone=zone, now=now) for name in ("since", "until")}
+    return {name: time for name, time in found.items() if time is not None}
+
+
+def _failed(
+    error: KappaError, facts: Mapping[str, Any], stopping: Stopping, *, as_json: bool
+) -> None:
+    """Says how a run ended without a result; a scheduler reads it where the result would be."""
+    stopped = isinstance(error, Stopped)
+    code = stopping.code if stopped and stopping.code else exits.exit_code(error)
+    if as_json:
+        said = {"outcome": "stopped" if stopped else "failed", "exit_code": code}
+        kind = type(error).__name__
+        print_json({**facts, **said, "error": kind, "message": error.message})
+    if stopped:
+        click.echo(f"kappa: {error.message}", err=True)
+        stopping.raise_if_asked()
+
+
+def _show(
+    result: RunResult, facts: Mapping[str, Any], stopping: Stopping, *, as_json: bool
+) -> None:
     for note in result.notes:
         click.echo(f"kappa: {note}", err=True)
     if as_json:
-        print_json(asdict(result) | {"watermark": format_time(result.watermark)})
+        outcome = "done" if stopping.code is None else "stopped"
+        said = {"outcome": outcome, "exit_code": stopping.code or exits.OK}
+        times = {"watermark": format_time(result.watermark)}
+        print_json({**facts, **said, **asdict(result), **times})
     else:
         click.echo(str(result))
 

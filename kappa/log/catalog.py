@@ -15,7 +15,8 @@ reads a newer log as long as the file format is the same.
     retention     {"topic", "starts": {partition: first offset}}
     compaction    {"topic", "partition", "segments": {segment: generation}}
     recovered     {"epoch", "cut_bytes", "aside"}
-    run           {...}                          history, the newest kept
+    run           {"name", ...}                  history, the newest kept; one with "ended"
+                                                  is the end of the one before of that name
     synced, roll  nothing to know
 """
 
@@ -286,6 +287,11 @@ class Catalog:
         self.epoch = data["epoch"]
 
     def _on_run(self, data: Mapping[str, Any]) -> None:
+        if "ended" in data:
+            for run in reversed(self.runs):
+                if run.get("name") == data["name"] and "ended" not in run:
+                    run.update(data)
+                    return
         self.runs.append(dict(data))
         del self.runs[:-KEPT_RUNS]
 

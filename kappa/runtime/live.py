@@ -10,6 +10,7 @@ from kappa.errors import ConfigError
 from kappa.log import Draft, Log
 from kappa.plan import Plan
 from kappa.runtime import savepoints, versions
+from kappa.runtime.history import recorded, summary
 from kappa.runtime.job import Job
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
 from kappa.runtime.tuning import tuned
@@ -69,7 +70,12 @@ class LiveRun:
             LogLocked: another run writes this version.
             IncompatibleState: the pipeline is not the one that made the version.
         """
-        with self.log.lock(f"{self.plan.pipeline}@{self.number}"), tuned():
+        name = self.plan.pipeline
+        with (
+            self.log.lock(f"{name}@{self.number}"),
+            tuned(),
+            recorded(self.log, "run", name, self.number) as ended,
+        ):
             version = self._version()
             job = self.job = Job(
                 self.log,
@@ -81,7 +87,9 @@ class LiveRun:
             self.opened.set()
             try:
                 self._follow(job)
-                return self._end(job)
+                result = self._end(job)
+                ended(summary(result, stopped=self.stop.is_set()))
+                return result
             finally:
                 job.close()
 

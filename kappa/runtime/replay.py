@@ -17,6 +17,7 @@ from kappa.log import Entry, Log
 from kappa.operators.contract import Operator
 from kappa.plan import Plan, Step
 from kappa.runtime import versions
+from kappa.runtime.history import recorded, summary
 from kappa.runtime.job import Job
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
 from kappa.runtime.savepoints import checkpoint_store
@@ -96,7 +97,13 @@ class Replay:
             ConfigError: the version exists and is something else.
             Stopped: it was stopped; started again, it goes on.
         """
-        with self.log.lock(f"{self.plan.pipeline}@{self.number}"), tuned():
+        wanted = self.wanted
+        span = {"since": wanted.since, "until": wanted.until, "late_mode": wanted.late}
+        with (
+            self.log.lock(wanted.name),
+            tuned(),
+            recorded(self.log, "replay", wanted.pipeline, wanted.version, **span) as ended,
+        ):
             version = self._version()
             job = Job(
                 self.log,
@@ -108,7 +115,9 @@ class Replay:
                 on_progress=self.on_progress,
             )
             try:
-                return self._through(job, version)
+                result = self._through(job, version)
+                ended(summary(result))
+                return result
             finally:
                 job.close()
 
