@@ -24,6 +24,7 @@ from kappa.operators import (
     Map,
     Operator,
     Over,
+    Pattern,
     Print,
     Process,
     Reduce,
@@ -37,6 +38,7 @@ from kappa.operators import (
     WithColumns,
     Without,
 )
+from kappa.patterns import PatternRow, Skip
 from kappa.plan.graph import Edge, Graph, SinkSpec
 from kappa.plan.judging import add_expectations
 from kappa.time import Duration, duration_ms
@@ -357,6 +359,28 @@ class KeyedStream(Stream[T]):
         """
         part = Top(self.key, n, by, ties=ties, emit=emit, rank=rank)
         return self._keyed(part, free_rows=self.key.is_function)
+
+    def pattern(
+        self,
+        rows: Sequence[PatternRow],
+        *,
+        select: Mapping[str, Expression | Callable[[Any], Any]],
+        within: Duration | None = None,
+        skip: str | Skip = "past_last",
+        contiguity: str = "strict",
+    ) -> KeyedStream[Row]:
+        """Sequences of rows, by event time as the watermark passes: one row out per match.
+
+        Args:
+            rows: the variables, in order, each made by `kappa.patterns.row`.
+            select: the results by name, with `matched` of `kappa.patterns`.
+            within: the last row lies less than this behind the first.
+            skip: where to go on behind a match: "past_last", "to_next", `to_first(...)`,
+                `to_last(...)`, or "none" for every match.
+            contiguity: what may lie between rows: "strict", "relaxed" or "any".
+        """
+        part = Pattern(self.key, rows, select, within=within, skip=skip, contiguity=contiguity)
+        return self._keyed(part, self._by_fields())
 
 
 class OverStream(Generic[T]):

@@ -16,7 +16,7 @@ from kappa.batch import MISSING, Batch, RowFailure, located, unknown_field
 from kappa.batch.generated import row_filler, row_mapper
 from kappa.errors import ConfigError
 from kappa.expressions.compiler import Kind, compiled, leaves_of
-from kappa.expressions.nodes import Column, Meta, Node, Param, Required, Secret, walk
+from kappa.expressions.nodes import Column, Matched, Meta, Node, Param, Required, Secret, walk
 from kappa.expressions.reads import is_lazy
 
 
@@ -129,6 +129,8 @@ def read(leaf: Node, batch: Batch) -> list[Any]:
     if isinstance(leaf, Column):
         default = MISSING if isinstance(leaf.default, Required) else leaf.default
         return batch.column(leaf.field, default)
+    if isinstance(leaf, Matched):
+        raise ConfigError(f"{leaf!r} has a meaning only in a pattern")
     if not isinstance(leaf, Meta):
         raise ConfigError(f"{leaf!r} has a meaning only in a join's where= and select=")
     if leaf.fact == "time":

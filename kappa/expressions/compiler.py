@@ -25,6 +25,7 @@ from kappa.expressions.nodes import (
     IsNull,
     Literal,
     Logic,
+    Matched,
     Meta,
     Named,
     Node,
@@ -39,7 +40,7 @@ Kind: TypeAlias = "type | None"
 """What is known of a column: int or float or bool exactly, `object` for anything but None,
 and None where it may hold None."""
 
-LEAVES = (Column, Meta, Side)
+LEAVES = (Column, Matched, Meta, Side)
 INLINE = 1 << 62
 
 

@@ -25,6 +25,7 @@ from kappa.expressions.nodes import (
     IsNull,
     Literal,
     Logic,
+    Matched,
     Meta,
     Named,
     Node,
@@ -85,6 +86,12 @@ class Expression:
         """What it reads of a join's two rows, as ("left" or "right", field)."""
         found = (node for node in walk(self.node) if isinstance(node, Side))
         return frozenset((node.side, node.field) for node in found)
+
+    @property
+    def matches(self) -> tuple[Matched, ...]:
+        """What it reads of the rows that a pattern has matched, each once."""
+        found = (node for node in walk(self.node) if isinstance(node, Matched))
+        return tuple(dict.fromkeys(found))
 
     @property
     def name(self) -> str | None:

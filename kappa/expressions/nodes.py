@@ -6,7 +6,7 @@ the compiler turns one into source.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,6 +76,36 @@ class Side(Node):
 
     def __repr__(self) -> str:
         return f"{self.side}({self.field!r})"
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Matched(Node):
+    """What a pattern knows of the rows that one of its variables has taken.
+
+    Without a variable: of the rows before the one at hand, whatever they are matched to.
+    """
+
+    variable: str
+    what: str
+    source: Node | None = None
+    back: int = 0
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return () if self.source is None else (self.source,)
+
+    def rebuilt(self, children: tuple[Node, ...]) -> Node:
+        return Matched(self.variable, self.what, children[0] if children else None, self.back)
+
+    def __repr__(self) -> str:
+        source = self.source
+        shown = [] if source is None else [repr(source)]
+        if isinstance(source, Column) and source.default is REQUIRED:
+            shown = [repr(source.field)]
+        if self.back or not self.variable:
+            shown.append(str(self.back))
+        owner = f"matched({self.variable!r})." if self.variable else ""
+        return f"{owner}{self.what}({', '.join(shown)})"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -294,8 +324,17 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
+def replaced(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    """The tree with every part replaced for which `change` gives another."""
+    found = change(node)
+    if found is not None:
+        return found
+    return node.rebuilt(tuple(replaced(child, change) for child in node.children))
+
+
 def resided(node: Node, names: Mapping[tuple[str, str], str]) -> Node:
     """The tree with every field of a join's side read from the field that `names` gives it."""
-    if isinstance(node, Side):
-        return Column(names[node.side, node.field])
-    return node.rebuilt(tuple(resided(child, names) for child in node.children))
+    return replaced(
+        node,
+        lambda one: Column(names[one.side, one.field]) if isinstance(one, Side) else None,
+    )

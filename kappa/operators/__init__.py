@@ -13,6 +13,7 @@ from kappa.operators.folding import Fold, Reduce, StatefulMap
 from kappa.operators.map import FlatMap, Map
 from kappa.operators.over import Over
 from kappa.operators.passing import AssignTime, Peek, Print, Union
+from kappa.operators.pattern import Pattern
 from kappa.operators.process import Process
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
@@ -36,6 +37,7 @@ __all__ = [
     "Operator",
     "OperatorContext",
     "Over",
+    "Pattern",
     "Peek",
     "Print",
     "Process",
