@@ -6,6 +6,8 @@ whether rows fit before they are appended; what reads asks it to see old rows as
 - `leaves` and `types`: the logical types, frozen and comparable; `schema`: a whole row, with
   `check`.
 - `checking`: every place where a value does not fit.
+- `compatibility`: what one schema wrote, read through another: Avro's rules, and the modes.
+- `resolution`: rows of one schema as rows of another: defaults, promotions, aliases.
 - `document` and `defaults`: to and from plain values, which are an Avro schema.
 
 Invariants: `Schema.from_dict(schema.to_dict()) == schema`; equal schemas have equal
@@ -13,6 +15,8 @@ fingerprints in every process; a row that fits is one that the log stores as it 
 """
 
 from kappa.schemas.checking import Problem
+from kappa.schemas.compatibility import MODES, Break, Conflict, breaks, conflicts
+from kappa.schemas.resolution import Resolution
 from kappa.schemas.schema import Schema
 from kappa.schemas.types import (
     MISSING,
@@ -43,9 +47,12 @@ from kappa.schemas.types import (
 
 __all__ = [
     "MISSING",
+    "MODES",
     "Anything",
     "Bool",
+    "Break",
     "Bytes",
+    "Conflict",
     "Date",
     "Decimal",
     "Duration",
@@ -60,6 +67,7 @@ __all__ = [
     "Problem",
     "Record",
     "Ref",
+    "Resolution",
     "Schema",
     "String",
     "Time",
@@ -67,5 +75,7 @@ __all__ = [
     "Type",
     "Union",
     "Uuid",
+    "breaks",
+    "conflicts",
     "optional",
 ]

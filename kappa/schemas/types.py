@@ -292,6 +292,11 @@ class Field:
         return self.default is not MISSING or not self.required
 
     @property
+    def absent(self) -> bool:
+        """Whether stored rows may be without it: one that has a default is filled in."""
+        return not self.required and self.default is MISSING
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Its name, then those that it had before."""
         return (self.name, *self.aliases)

@@ -27,6 +27,7 @@ from kappa.schemas import (
     Map,
     Null,
     Record,
+    Ref,
     Schema,
     String,
     Time,
@@ -94,15 +95,18 @@ _MS = 1000
 
 
 def values(type_: Type, names: Any = None) -> st.SearchStrategy[Any]:
-    """Values that fit a type."""
-    if isinstance(type_, Record):
-        return st.fixed_dictionaries({f.name: values(f.type) for f in type_.fields})
-    if isinstance(type_, List):
-        return st.lists(values(type_.items), max_size=3)
-    if isinstance(type_, Map):
-        return st.dictionaries(texts, values(type_.values), max_size=3)
-    if isinstance(type_, Union):
-        return st.one_of(*map(values, type_.branches))
+    """Values that fit a type; `names` says what refs stand for."""
+    match type_:
+        case Ref():
+            return values(names[type_.name], names)
+        case Record():
+            return st.fixed_dictionaries({f.name: values(f.type, names) for f in type_.fields})
+        case List():
+            return st.lists(values(type_.items, names), max_size=3)
+        case Map():
+            return st.dictionaries(texts, values(type_.values, names), max_size=3)
+        case Union():
+            return st.one_of(*(values(one, names) for one in type_.branches))
     return _leaf(type_)
 
 

@@ -217,7 +217,7 @@ def test_its_document_is_an_avro_schema(schema: Schema):
 
 @given(st.data(), drawn.schemas)
 def test_rows_that_fit_are_stored_as_they_are(data: st.DataObject, schema: Schema):
-    row = data.draw(drawn.values(schema.root))
+    row = data.draw(drawn.values(schema.root, schema.names))
     assert schema.check(row) == []
     stored = encode(row)
     assert encode(decode(stored)) == stored
