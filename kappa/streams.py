@@ -12,7 +12,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
 from kappa.aggregates import Aggregate
 from kappa.contracts.expectations import Expectation
 from kappa.errors import ConfigError
-from kappa.expressions import Expression, Order, Selector
+from kappa.expressions import Expression, Selector
 from kappa.log import Log
 from kappa.operators import (
     AssignTime,
@@ -23,7 +23,6 @@ from kappa.operators import (
     Fold,
     Map,
     Operator,
-    Over,
     Pattern,
     Print,
     Process,
@@ -33,8 +32,6 @@ from kappa.operators import (
     StatefulMap,
     Top,
     Union,
-    WindowAggregate,
-    WindowTop,
     WithColumns,
     Without,
 )
@@ -43,6 +40,7 @@ from kappa.plan.graph import Edge, Graph, SinkSpec
 from kappa.plan.judging import add_expectations
 from kappa.time import Duration, duration_ms
 from kappa.triggers import Trigger
+from kappa.windowed import OverStream, Sort, WindowedStream, together
 from kappa.windows import Window
 
 T = TypeVar("T")
@@ -50,7 +48,6 @@ U = TypeVar("U")
 S = TypeVar("S")
 Row = dict[str, Any]
 Key: TypeAlias = "str | Expression | Callable[[Any], Any]"
-Sort: TypeAlias = "str | Expression | Order | Sequence[str | Expression | Order]"
 
 
 class Stream(Generic[T]):
@@ -287,7 +284,7 @@ class KeyedStream(Stream[T]):
         trigger: Trigger | None = None,
         panes: str = "accumulating",
         lateness: Duration = 0,
-    ) -> WindowedStream[T]:
+    ) -> WindowedStream[KeyedStream[Row]]:
         """Cuts each group by event time (or by count).
 
         Args:
@@ -303,7 +300,7 @@ class KeyedStream(Stream[T]):
         self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
     ) -> KeyedStream[Row]:
         """Running aggregates: one row out per record in, with the key's values so far."""
-        part = RunningAggregate(self.key, _together(aggregates, named))
+        part = RunningAggregate(self.key, together(aggregates, named))
         return self._keyed(part, self._by_fields())
 
     def reduce(self, function: Callable[[T, T], T]) -> KeyedStream[T]:
@@ -329,7 +326,9 @@ class KeyedStream(Stream[T]):
         span = None if within is None else duration_ms(within, name="within", minimum=1)
         return self._keyed(Deduplicate(self.key, keep=keep, within=span))
 
-    def over(self, *, rows: int | None = None, span: Duration | None = None) -> OverStream[T]:
+    def over(
+        self, *, rows: int | None = None, span: Duration | None = None
+    ) -> OverStream[KeyedStream[Row]]:
         """Lets each row see the last rows of its key, by event time as the watermark passes.
 
         Args:
@@ -381,94 +380,3 @@ class KeyedStream(Stream[T]):
         """
         part = Pattern(self.key, rows, select, within=within, skip=skip, contiguity=contiguity)
         return self._keyed(part, self._by_fields())
-
-
-class OverStream(Generic[T]):
-    """A keyed stream whose rows each see those before them; ends in `aggregate`."""
-
-    def __init__(self, stream: KeyedStream[T], rows: int | None, span: Duration | None) -> None:
-        self._stream = stream
-        self._rows = rows
-        self._span = span
-
-    def aggregate(
-        self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
-    ) -> KeyedStream[Row]:
-        """Each row with the aggregates of its frame as further fields, at its event time."""
-        every = _together(aggregates, named)
-        part = Over(self._stream.key, every, rows=self._rows, span=self._span)
-        return self._stream._keyed(part, free_rows=self._stream.key.is_function)
-
-
-class WindowedStream(Generic[T]):
-    """A keyed stream cut into windows; ends in `aggregate` or `top`."""
-
-    def __init__(
-        self,
-        stream: KeyedStream[T],
-        window: Window,
-        trigger: Trigger | None,
-        panes: str,
-        lateness: int,
-    ) -> None:
-        self._stream = stream
-        self._window = window
-        self._trigger = trigger
-        self._panes = panes
-        self._lateness = lateness
-
-    def aggregate(
-        self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
-    ) -> KeyedStream[Row]:
-        """One row per key and window: key, window_start, window_end, the aggregates.
-
-        The row's event time is the window's end - 1.
-        """
-        part = WindowAggregate(
-            self._stream.key,
-            self._window,
-            _together(aggregates, named),
-            trigger=self._trigger,
-            panes=self._panes,
-            lateness=self._lateness,
-        )
-        return self._stream._keyed(part, self._stream._by_fields())
-
-    def top(
-        self, n: int, *, by: Sort, ties: bool = False, rank: str | None = None
-    ) -> KeyedStream[Row]:
-        """The best `n` rows of each key and window, best first, when the window fires.
-
-        The rows are as they came, with window_start and window_end; their event time is
-        the window's end - 1.
-
-        Args:
-            n: how many.
-            by: what to sort by: `desc("price")`, a field, or a list of several.
-            ties: all rows equal to the n-th too.
-            rank: a field for the row's place, from 1.
-        """
-        part = WindowTop(
-            self._stream.key,
-            self._window,
-            n,
-            by,
-            ties=ties,
-            rank=rank,
-            trigger=self._trigger,
-            panes=self._panes,
-            lateness=self._lateness,
-        )
-        return self._stream._keyed(part, free_rows=self._stream.key.is_function)
-
-
-def _together(
-    aggregates: Mapping[str, Aggregate] | None, named: Mapping[str, Aggregate]
-) -> dict[str, Aggregate]:
-    every = {**(aggregates or {}), **named}
-    if not every:
-        raise ConfigError("aggregate needs at least one aggregate, such as n=agg.count()")
-    for name, aggregate in every.items():
-        if not isinstance(aggregate, Aggregate):
-            raise ConfigError(f"aggregate {name!r} is {aggregate!r}: use agg.count(), agg.sum(...)")
-    return every
