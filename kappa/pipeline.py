@@ -248,6 +248,7 @@ class Pipeline:
         checkpoint_every: Duration | None = "5s",
         read_records: int = READ_RECORDS,
         keep_checkpoints: int = KEEP_CHECKPOINTS,
+        throttle: float | None = None,
         stop: threading.Event | None = None,
         on_progress: OnProgress | None = None,
     ) -> RunResult:
@@ -263,6 +264,7 @@ class Pipeline:
             warmup: history to read before `since` where a step rests on all of it; the
                 result then says exact=False.
             overwrite: make a version that exists anew.
+            throttle: records to read per second at most, to leave the machine to others.
             params, checkpoint_every, read_records, keep_checkpoints, stop, on_progress: as
                 in `run`.
 
@@ -289,6 +291,7 @@ class Pipeline:
                 checkpoint_every=checkpoint_every,
                 read_records=read_records,
                 keep_checkpoints=keep_checkpoints,
+                throttle=throttle,
             ),
             stop=stop or threading.Event(),
             on_progress=on_progress,

@@ -31,6 +31,9 @@ version_option = click.option("--version", type=click.IntRange(1), help="Version
 checkpoint_option = click.option(
     "--checkpoint-every", default="5s", show_default=True, help="Time between checkpoints."
 )
+throttle_option = click.option(
+    "--throttle", type=click.FloatRange(0, min_open=True), help="Records per second at most."
+)
 since_option = click.option(
     "--since", help="Only rows from this moment on: ISO 8601, yesterday, today-7d, last month."
 )
@@ -81,6 +84,7 @@ def run(directory: Path, pipeline: str, params: tuple[str, ...], **options: Any)
 )
 @click.option("--warmup", help="History to read before --since at most; the result is not exact.")
 @click.option("--overwrite", is_flag=True, help="Make a version that exists anew.")
+@throttle_option
 @checkpoint_option
 @json_option
 @quiet_option
@@ -91,7 +95,9 @@ def replay(directory: Path, pipeline: str, params: tuple[str, ...], **options: A
     goes on. `kappa run` of that version goes on live where the replay ended.
     """
     found = find_pipeline(pipeline)
-    arguments = _given(options, "version", "late", "warmup", "overwrite", "checkpoint_every")
+    arguments = _given(
+        options, "version", "late", "warmup", "overwrite", "throttle", "checkpoint_every"
+    )
     _work(found.replay, found, directory, params, arguments, options, title=f"replay {found.name}")
 
 

@@ -191,10 +191,20 @@ class Job:
             handled += len(unit.lsns)
             if self.on_progress is not None:
                 self.on_progress(self.progress(end))
+            if self.options.throttle is not None:
+                self._pace(self.options.throttle, stop)
             if stop is not None and stop.is_set():
                 break
             self.checkpoint_if_due()
         return handled
+
+    def _pace(self, rate: float, stop: threading.Event | None) -> None:
+        """Waits until no more than `rate` records a second were read since the run began."""
+        until = self.began + self.records_in / rate
+        while (left := until - self.clock.monotonic()) > 0:
+            if stop is not None and stop.is_set():
+                return
+            self.clock.wait(min(left, self.options.poll_seconds), stop)
 
     def _entries(self, end: int) -> Iterator[Entry]:
         for entry in self.log.entries(self.planner.seen):

@@ -24,16 +24,23 @@ class RunOptions:
         checkpoint_every_ms: time between checkpoints; None for only one at the end.
         keep_checkpoints: how many to keep besides named ones.
         poll_seconds: how long a live run waits before it looks at its clock again.
+        throttle: records per second at most; None for as fast as it goes.
     """
 
     read_records: int = READ_RECORDS
     checkpoint_every_ms: int | None = 5_000
     keep_checkpoints: int = KEEP_CHECKPOINTS
     poll_seconds: float = 0.2
+    throttle: float | None = None
 
     @classmethod
     def of(
-        cls, *, checkpoint_every: Duration | None, read_records: int, keep_checkpoints: int
+        cls,
+        *,
+        checkpoint_every: Duration | None,
+        read_records: int,
+        keep_checkpoints: int,
+        throttle: float | None = None,
     ) -> RunOptions:
         """Checked options.
 
@@ -47,7 +54,11 @@ class RunOptions:
             raise ConfigError(f"read_records is {read_records}, must be at least 1")
         if keep_checkpoints < 1:
             raise ConfigError(f"keep_checkpoints is {keep_checkpoints}, must be at least 1")
-        return cls(read_records, every, keep_checkpoints)
+        if throttle is not None:
+            if throttle <= 0:
+                raise ConfigError(f"throttle is {throttle}, must be a positive number per second")
+            read_records = max(1, min(read_records, int(throttle)))  # a second's at a time
+        return cls(read_records, every, keep_checkpoints, throttle=throttle)
 
 
 @dataclass(frozen=True, slots=True)

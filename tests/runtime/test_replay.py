@@ -184,3 +184,22 @@ def test_run_without_a_version_goes_on_in_the_promoted_one():
 def test_more_workers_are_refused_in_words():
     with pytest.raises(ConfigError, match="one process"):
         counts().replay(full_log(), workers=2)
+
+
+def test_a_throttled_replay_takes_its_time_and_gives_the_same():
+    log = full_log()
+    counts().replay(log)
+    clock = log.clock
+    before = clock.monotonic()
+    result = counts().replay(log, throttle=50)
+    assert result.records_in / 50 <= clock.monotonic() - before < result.records_in / 50 + 1.1
+    assert rows(log, "per_window@2") == rows(log, "per_window@1")
+    with pytest.raises(ConfigError, match="throttle is 0"):
+        counts().replay(log, throttle=0)
+
+
+def test_a_throttled_replay_stops_when_it_is_told_to():
+    log = full_log()
+    stop = threading.Event()
+    with pytest.raises(Stopped):
+        counts().replay(log, throttle=0.01, stop=stop, on_progress=lambda progress: stop.set())
