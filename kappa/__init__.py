@@ -37,11 +37,11 @@ if TYPE_CHECKING:  # at run time a name is imported when it is first asked for: 
         secret,
         when,
     )
-    from kappa.log import Log, Record
+    from kappa.log import Log, Record, View
     from kappa.pipeline import Pipeline
     from kappa.runtime.results import Progress, RunResult
     from kappa.state import ListState, MapState, ValueState
-    from kappa.streams import KeyedStream, Stream
+    from kappa.streams import KeyedStream, Stream, Table
     from kappa.time import ManualClock
     from kappa.triggers import AtWatermark, Every, OnCount
     from kappa.windows import Calendar, Count, Global, Session, Sliding, Tumbling
@@ -68,8 +68,10 @@ __all__ = [
     "Session",
     "Sliding",
     "Stream",
+    "Table",
     "Tumbling",
     "ValueState",
+    "View",
     "__version__",
     "agg",
     "asc",
@@ -90,11 +92,11 @@ _HOMES = {
     "kappa.contracts": "expectations",
     "kappa.errors": "KappaError",
     "kappa.expressions": "Expression asc col desc left lit meta param right secret when",
-    "kappa.log": "Log Record",
+    "kappa.log": "Log Record View",
     "kappa.pipeline": "Pipeline",
     "kappa.runtime.results": "Progress RunResult",
     "kappa.state": "ListState MapState ValueState",
-    "kappa.streams": "KeyedStream Stream",
+    "kappa.streams": "KeyedStream Stream Table",
     "kappa.time": "ManualClock",
     "kappa.triggers": "AtWatermark Every OnCount",
     "kappa.windows": "Calendar Count Global Session Sliding Tumbling",

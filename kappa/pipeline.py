@@ -8,7 +8,8 @@ from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from kappa.errors import ConfigError
-from kappa.log import Log, check_name
+from kappa.expressions import Selector, meta
+from kappa.log import Log, View, check_name
 from kappa.operators import Typed
 from kappa.plan import Edge, Graph, Plan, SourceSpec, compile_plan, explain, mermaid
 from kappa.plan.params import resolve_params
@@ -19,7 +20,7 @@ from kappa.runtime.results import (
     RunOptions,
     RunResult,
 )
-from kappa.streams import Row, Stream
+from kappa.streams import KeyedStream, Row, Stream, Table
 from kappa.time import (
     MINUS_INFINITY,
     PLUS_INFINITY,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # who only builds a pipeline does not pay for what runs it
 
 T = TypeVar("T")
 ON_ERROR = ("stop", "dead_letter")
+TIMES = ("event", "append")
 
 
 class Pipeline:
@@ -64,6 +66,7 @@ class Pipeline:
         self.name = name
         self.on_error = on_error
         self.graph = Graph(name, _preview)
+        self._log: Log | None = None
 
     @overload
     def source(
@@ -73,6 +76,7 @@ class Pipeline:
         out_of_orderness: Duration = 0,
         idle_after: Duration | None = None,
         max_lag: Duration | None = None,
+        time: str = "event",
     ) -> Stream[Row]: ...
 
     @overload
@@ -84,6 +88,7 @@ class Pipeline:
         out_of_orderness: Duration = 0,
         idle_after: Duration | None = None,
         max_lag: Duration | None = None,
+        time: str = "event",
     ) -> Stream[T]: ...
 
     def source(
@@ -94,6 +99,7 @@ class Pipeline:
         out_of_orderness: Duration = 0,
         idle_after: Duration | None = None,
         max_lag: Duration | None = None,
+        time: str = "event",
     ) -> Stream[Any]:
         """The records of a topic as a stream.
 
@@ -106,18 +112,68 @@ class Pipeline:
                 partition; the watermark stays this far behind.
             idle_after: append-time silence after which a partition is left out.
             max_lag: how far a partition may lie behind the newest before it is left out.
+            time: "append" takes the time of its append as a record's event time: windows
+                are then of processing time, and a replay repeats them.
         """
+        if time not in TIMES:
+            raise ConfigError(f"time is {time!r}: give one of {', '.join(TIMES)}")
         spec = SourceSpec(
             topic=topic,
             out_of_orderness=duration_ms(out_of_orderness, name="out_of_orderness", minimum=0),
             idle_after=_optional(idle_after, "idle_after"),
             max_lag=_optional(max_lag, "max_lag"),
             rows=rows,
+            time=time,
         )
         edge = self.graph.source(spec)
         if rows is not None and is_dataclass(rows):
             edge = self.graph.add(Typed(rows), edge)
         return Stream(self.graph, edge)
+
+    def table(
+        self,
+        topic: str,
+        *,
+        key: str | tuple[str, ...] | None = None,
+        out_of_orderness: Duration = 0,
+        idle_after: Duration | None = None,
+        max_lag: Duration | None = None,
+    ) -> Table[Any]:
+        """The records of a topic as a table: the last value of every key.
+
+        A record replaces the one of its key before it; one without a value (None) takes it
+        out. So upsert topics, such as those that `Table.to` writes, are read as tables.
+
+        Args:
+            topic: its name; its records have keys.
+            key: the fields of a row that hold its key, if there are such: a join then does
+                not give them twice.
+            out_of_orderness, idle_after, max_lag: as in `source`.
+        """
+        stream = self.source(
+            topic,
+            out_of_orderness=out_of_orderness,
+            idle_after=idle_after,
+            max_lag=max_lag,
+        )
+        table: Table[Any] = KeyedStream(self.graph, stream._edge, Selector.of(meta.key)).table()
+        table.key = table.key if key is None else Selector.of(key)
+        return table
+
+    def view(self, name: str, *, log: Log | None = None) -> View:
+        """An output that a table is written to, as it stands now; see `kappa.log.View`.
+
+        Args:
+            name: of the output, with or without a version.
+            log: the one that this pipeline last ran on, by default.
+
+        Raises:
+            ConfigError: it has not run yet, and no log is given.
+        """
+        found = log if log is not None else self._log
+        if found is None:
+            raise ConfigError(f"pipeline {self.name!r} has not run yet: give log=")
+        return found.view(name)
 
     def plan(self) -> Plan:
         """The checked, frozen graph.
@@ -219,6 +275,7 @@ class Pipeline:
         from kappa.runtime.live import LiveRun
 
         plan = self.plan()
+        self._log = log
         return LiveRun(
             log,
             plan,
@@ -277,6 +334,7 @@ class Pipeline:
         from kappa.runtime.replay import Replay
 
         plan = self.plan()
+        self._log = log
         return Replay(
             log,
             plan,

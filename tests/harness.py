@@ -182,8 +182,10 @@ def written(log: Log, sinks: Mapping[str, Any], version: int = 1) -> Written:
     return result
 
 
-def plain(row: dict[str, Any]) -> dict[str, Any]:
+def plain(row: Any) -> Any:
     """The row without what says which pane it is, which the oracle does not model."""
+    if row is None:  # a tombstone
+        return None
     return {name: value for name, value in row.items() if name not in PANES}
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "load": "kappa.cli.load",
     "log": "kappa.cli.logs",
     "promote": "kappa.cli.versions",
+    "query": "kappa.cli.query",
     "replay": "kappa.cli.runs",
     "rollback": "kappa.cli.versions",
     "run": "kappa.cli.runs",

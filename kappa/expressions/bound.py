@@ -151,7 +151,7 @@ def kind_of(leaf: Node, batch: Batch, column: Sequence[Any]) -> Kind:
     if isinstance(leaf, Column):
         return type(column[0]) if leaf.field in batch.solid and column else None
     if isinstance(leaf, Meta):
-        return int if leaf.fact in INT_FACTS else object
+        return int if leaf.fact in INT_FACTS else object if leaf.fact == "topic" else None
     return None
 
 

@@ -61,6 +61,8 @@ class Facts:
     """Its partition."""
     offset: Final = Expression(Meta("offset"))
     """Its number within the partition."""
+    key: Final = Expression(Meta("key"))
+    """Its key; None where it has none."""
 
     def __repr__(self) -> str:
         return "meta"

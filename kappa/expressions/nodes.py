@@ -59,7 +59,7 @@ class Column(Node):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Meta(Node):
-    """A fact about the record: its time, lsn, append_time, topic, partition or offset."""
+    """A fact about the record: time, lsn, append_time, topic, partition, offset or key."""
 
     fact: str
 

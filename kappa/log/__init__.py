@@ -8,8 +8,8 @@
      │      ├── segments  bodies in files
      │      ├── history   the journal from any LSN
      │      └── syncing   what is durable
-     ├──── reader         records back
      ├──── query          SQL over topics, through DuckDB
+     ├──── reader         records back; views, the last of each key
      ├──── retention, compaction, verify
      └──── opening ────── recovery, damage                         R2
 
@@ -37,10 +37,11 @@ from kappa.log.lock import NamedLock
 from kappa.log.log import Log
 from kappa.log.producer import Producer, ProducerHandle
 from kappa.log.promotion import Promotion
-from kappa.log.reader import LSN, Record
+from kappa.log.reader import LSN, Record, keys_of
 from kappa.log.recovery import RecoveryReport
 from kappa.log.staging import AppendResult, Draft, Written
 from kappa.log.verify import Repair, Verification
+from kappa.log.views import View
 
 __all__ = [
     "CLOSING",
@@ -63,11 +64,13 @@ __all__ = [
     "Repair",
     "Topic",
     "Verification",
+    "View",
     "Written",
     "check_name",
     "decode_bodies",
     "decode_body",
     "encode_body",
     "encode_columns",
+    "keys_of",
     "split_name",
 ]

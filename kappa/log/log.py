@@ -31,6 +31,7 @@ from kappa.log.staging import AppendResult, Draft
 from kappa.log.store import Store
 from kappa.log.topics import TopicOptions, create_topic, delete_topic
 from kappa.log.verify import Repair, Verification, repair, verify
+from kappa.log.views import View
 from kappa.time import Clock, Duration, Instant, SystemClock, duration_ms, instant_ms
 
 if TYPE_CHECKING:
@@ -318,6 +319,10 @@ class Log:
 
         return ask(self._store, query, as_of=as_of, **options)
 
+    def view(self, topic: str, *, as_of: int | None = None) -> View:
+        """An upsert topic as a table, the last row of every key up to an LSN; see `View`."""
+        return View(self, topic, as_of=as_of)
+
     def wait(self, after_lsn: int, timeout_s: float, stop: threading.Event | None = None) -> bool:
         """Whether a record behind `after_lsn` came in time; seen at once, from others in 5 ms."""
         return self._store.wait(after_lsn, timeout_s, stop)
@@ -400,10 +405,7 @@ class Log:
     # Keeping.
 
     def retain(self, topic: str | None = None) -> list[Removed]:
-        """Removes what topics need not keep: sealed segments older or larger than they say.
-
-        Who reads what is gone gets `OffsetOutOfRange`; no watermark changes.
-        """
+        """Removes sealed segments that topics need not keep; no watermark changes."""
         with self.lock("retain and compact", timeout="10s"):
             return retain_all(self._store, self._named(topic), now=self.clock.now_ms())
 
@@ -412,9 +414,7 @@ class Log:
     ) -> list[Compacted]:
         """Keeps only the last record of each key in the sealed segments of such topics.
 
-        Args:
-            topic: its name; None for all that were made with `compact=True`.
-            keep_tombstones: how long a record with value None stays.
+        Those made with `compact=True`; a record without a value stays for `keep_tombstones`.
         """
         before = self.clock.now_ms() - duration_ms(keep_tombstones, name="keep_tombstones")
         with self.lock("retain and compact", timeout="10s"):

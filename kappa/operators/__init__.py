@@ -10,19 +10,28 @@ from kappa.operators.deduplicate import Deduplicate
 from kappa.operators.expect import Expect, Judge, Verdicts
 from kappa.operators.filter import Branch, Filter
 from kappa.operators.folding import Fold, Reduce, StatefulMap
+from kappa.operators.join import Join
+from kappa.operators.join_asof import AsOfJoin
+from kappa.operators.join_table import Lookup, TableJoin
+from kappa.operators.join_window import WindowJoin
+from kappa.operators.joined import Joined
 from kappa.operators.map import FlatMap, Map
 from kappa.operators.over import Over
 from kappa.operators.passing import AssignTime, Peek, Print, Union
 from kappa.operators.pattern import Pattern
+from kappa.operators.ports import Port
 from kappa.operators.process import Process
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
+from kappa.operators.table import TableChanges, TableRows, Upsert, Versions
+from kappa.operators.table_aggregate import TableAggregate
 from kappa.operators.top import Top
 from kappa.operators.typed import Typed
 from kappa.operators.window import WindowAggregate
 from kappa.operators.window_top import WindowTop
 
 __all__ = [
+    "AsOfJoin",
     "AssignTime",
     "Branch",
     "Deduplicate",
@@ -32,24 +41,35 @@ __all__ = [
     "FlatMap",
     "Fold",
     "Instance",
+    "Join",
+    "Joined",
     "Judge",
+    "Lookup",
     "Map",
     "Operator",
     "OperatorContext",
     "Over",
     "Pattern",
     "Peek",
+    "Port",
     "Print",
     "Process",
     "Reduce",
     "RunningAggregate",
     "Select",
     "StatefulMap",
+    "TableAggregate",
+    "TableChanges",
+    "TableJoin",
+    "TableRows",
     "Top",
     "Typed",
     "Union",
+    "Upsert",
     "Verdicts",
+    "Versions",
     "WindowAggregate",
+    "WindowJoin",
     "WindowTop",
     "WithColumns",
     "Without",

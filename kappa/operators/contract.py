@@ -15,7 +15,7 @@ The laws an instance keeps (they are what makes a replay equal the live run):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
@@ -25,6 +25,9 @@ from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
 Fields: TypeAlias = "frozenset[str] | None"
 """Names of fields; None stands for all of them, known or not."""
+
+Names: TypeAlias = "tuple[str, ...] | None"
+"""The fields of a row in order; None where they are not certain before rows are seen."""
 
 ALL_HISTORY = None
 """The margin of a step whose result may depend on any earlier record."""
@@ -120,6 +123,18 @@ class Operator:
 
     def required(self, wanted: Fields) -> Fields:
         """The input fields needed to make the `wanted` output fields."""
+        return None
+
+    def required_at(self, port: int, wanted: Fields) -> Fields:
+        """Like `required`, of one of several inputs; the same of each unless overridden."""
+        return self.required(wanted)
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """The fields of every output row, in order, where they are certain; else None.
+
+        Args:
+            inputs: the fields of each input's rows, likewise.
+        """
         return None
 
     def bound(self, min_time: int) -> int:

@@ -12,7 +12,7 @@ a key lie at least `within` apart.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -22,7 +22,7 @@ from kappa.batch import Batch
 from kappa.codec import check_key, encode_key, sort_keys
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
-from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
+from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext, both
 from kappa.operators.failing import evaluate, passed
 from kappa.operators.forgetting import Forgetting
 from kappa.operators.keyed import run_rows
@@ -86,6 +86,10 @@ class Deduplicate(Operator):
     def required(self, wanted: Fields) -> Fields:
         """What is wanted of the rows, and the key."""
         return both(wanted, self.key.fields)
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its input."""
+        return inputs[0]
 
     def bound(self, min_time: int) -> int:
         """When a record of that time is forgotten."""

@@ -10,7 +10,7 @@ from kappa.batch import Batch
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
 from kappa.expressions.bound import Computed
-from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
+from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext, both
 from kappa.operators.failing import evaluate, passed
 from kappa.operators.letters import DEAD_LETTER, QUALITY
 
@@ -37,6 +37,10 @@ class Filter(Operator):
 
     def required(self, wanted: Fields) -> Fields:
         return both(wanted, self.condition.fields)
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its input."""
+        return inputs[0]
 
 
 class FilterInstance(Instance):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from kappa.batch import Batch
 from kappa.expressions import Selector
-from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
+from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext, both
 from kappa.operators.failing import Then, bound_then, evaluate, passed
 from kappa.time import check_time, instant_ms
 
@@ -33,6 +33,10 @@ class AssignTime(Operator):
 
     def required(self, wanted: Fields) -> Fields:
         return both(wanted, self.time.fields)
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its input."""
+        return inputs[0]
 
 
 class AssignTimeInstance(Instance):
@@ -93,6 +97,10 @@ class Union(Operator):
     def required(self, wanted: Fields) -> Fields:
         return wanted
 
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its inputs, where all have the same."""
+        return inputs[0] if len(set(inputs)) == 1 else None
+
 
 class UnionInstance(Instance):
     """Rows pass."""
@@ -152,6 +160,10 @@ class Print(Operator):
 
     def required(self, wanted: Fields) -> Fields:
         return None
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its input."""
+        return inputs[0]
 
 
 class PrintInstance(Instance):

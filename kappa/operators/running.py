@@ -8,7 +8,7 @@ at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from kappa.aggregates import Aggregate, Layout, Part, indented
 from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.expressions import Selector
-from kappa.operators.contract import Fields, Instance, Operator, OperatorContext
+from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext
 from kappa.operators.failing import evaluate
 from kappa.operators.keyed import check_names, key_columns, run_rows
 from kappa.state import detached
@@ -64,6 +64,10 @@ class RunningAggregate(Operator):
         """The fields of the key and of the aggregates."""
         fields, key = self.layout.fields, self.key.fields
         return None if fields is None or key is None else fields | key
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """The key field(s) and the aggregates."""
+        return (*self.key.names, *self.layout.names)
 
     def bound(self, min_time: int) -> int:
         """Never: time plays no part."""

@@ -10,7 +10,7 @@ from kappa.batch import Batch, RowFailure, field_names, plain
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
 from kappa.expressions.bound import Computed
-from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
+from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext, both
 from kappa.operators.failing import evaluate
 
 Parts = tuple[tuple[str, Selector], ...]
@@ -52,6 +52,10 @@ class Select(Operator):
     def required(self, wanted: Fields) -> Fields:
         return _fields(self.columns, frozenset())
 
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Its columns."""
+        return tuple(name for name, _ in self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class WithColumns(Operator):
@@ -82,6 +86,10 @@ class WithColumns(Operator):
         if wanted is not None:
             wanted -= {name for name, _ in self.columns}
         return _fields(self.columns, wanted)
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its input and the new ones."""
+        return _widened_names(inputs[0], self.columns)
 
 
 class ColumnsInstance(Instance):
@@ -153,6 +161,10 @@ class Without(Operator):
     def required(self, wanted: Fields) -> Fields:
         return None if wanted is None else wanted - frozenset(self.fields)
 
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those that are left."""
+        return None if inputs[0] is None else tuple(n for n in inputs[0] if n not in self.fields)
+
 
 class WithoutInstance(Instance):
     """Names to leave out."""
@@ -172,6 +184,12 @@ class WithoutInstance(Instance):
             for row in batch.rows()
         ]
         return [batch.with_rows(rows)]
+
+
+def _widened_names(known: Names, columns: Parts) -> Names:
+    if known is None:
+        return None
+    return (*known, *(name for name, _ in columns if name not in known))
 
 
 def _parts(named: dict[str, Any]) -> Parts:

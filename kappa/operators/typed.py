@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from kappa.batch import Batch, RowFailure
 from kappa.batch.failures import unknown_field
-from kappa.operators.contract import Fields, Instance, Operator, OperatorContext
+from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,9 @@ class Typed(Operator):
 
     def required(self, wanted: Fields) -> Fields:
         return wanted
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        return tuple(field.name for field in fields(self.rows))
 
 
 class TypedInstance(Instance):

@@ -5,7 +5,7 @@ A window of another kind gets its instance in `_instance`; all else here holds f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -13,12 +13,12 @@ from typing import ClassVar
 from kappa.aggregates import Aggregate, Layout
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
-from kappa.operators.contract import ALL_HISTORY, Fields, Instance, Operator, OperatorContext
+from kappa.operators.contract import ALL_HISTORY, Fields, Instance, Names, Operator, OperatorContext
 from kappa.operators.keyed import check_names
 from kappa.operators.window_aligned import AlignedWindows
 from kappa.operators.window_counted import NEVER, OverlappingCounts, PlainWindows
 from kappa.operators.window_global import GlobalPanes
-from kappa.operators.window_rows import BOUNDS, LATE, Spec
+from kappa.operators.window_rows import BOUNDS, END, LATE, START, Spec
 from kappa.operators.window_session import SessionWindows
 from kappa.operators.window_session_panes import SessionPanes
 from kappa.operators.window_sliding import SlidingWindows
@@ -160,6 +160,10 @@ class WindowAggregate(Operator):
         """The fields of the key and of the aggregates."""
         fields, key = self.layout.fields, self.key.fields
         return None if fields is None or key is None else fields | key
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of a result row; not certain where it says which pane it is."""
+        return None if self.paned else (*self.key.names, START, END, *self.layout.names)
 
     @property
     def uses_append_time(self) -> bool:  # type: ignore[override]

@@ -32,6 +32,7 @@ class SourceSpec:
         max_lag: how far a partition may lie behind the newest one before it is left
             out, in ms.
         rows: the type of a row, or None for plain mappings.
+        time: "event" for the records' event times, "append" for when they were appended.
     """
 
     topic: str
@@ -39,11 +40,14 @@ class SourceSpec:
     idle_after: int | None = None
     max_lag: int | None = None
     rows: type | None = None
+    time: str = "event"
     kind: str = "source"
 
     def describe(self) -> str:
         """One line for `explain`."""
         bound = format_duration(self.out_of_orderness)
+        if self.time == "append":
+            return "time is that of the append, which the watermark follows"
         parts = [f"watermark {bound} behind the newest record"]
         if self.idle_after is not None:
             parts.append(f"idle after {format_duration(self.idle_after)}")
@@ -60,16 +64,33 @@ class SinkSpec:
         topic: its name without a version.
         key: what picks the partition; None puts an append into one partition.
         partitions: number of partitions.
+        upsert: the rows are a table's; the topic is compacted and read as a table.
     """
 
     topic: str
     key: Selector | None = None
     partitions: int = 1
+    upsert: bool = False
     kind: str = "to"
+
+    @classmethod
+    def checked(
+        cls, topic: str, key: Selector | None, partitions: int, *, upsert: bool = False
+    ) -> SinkSpec:
+        """A sink as users write it.
+
+        Raises:
+            ConfigError: the name has a version, or there are no partitions.
+        """
+        if "@" in topic:
+            raise ConfigError(f"topic {topic!r}: give the name without a version; run() adds it")
+        if partitions < 1:
+            raise ConfigError(f"topic {topic!r}: partitions is {partitions}, must be at least 1")
+        return cls(topic, key, partitions, upsert)
 
     def describe(self) -> str:
         """One line for `explain`."""
-        by = f", by {self.key}" if self.key is not None else ""
+        by = f", by {self.key}" if self.key is not None else ", a row per key" * self.upsert
         return f"one append per LSN, {self.partitions} partition(s){by}"
 
 

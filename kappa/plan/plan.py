@@ -13,7 +13,7 @@ from kappa.plan.fingerprint import PYTHON, code_digest, digest, leaves, structur
 from kappa.plan.graph import Edge, Graph, Node, SinkSpec, SourceSpec, fields_of
 
 NOTHING: frozenset[str] = frozenset()
-STORED_FACTS = frozenset({"topic", "partition", "offset", "append_time"})
+STORED_FACTS = frozenset({"topic", "partition", "offset", "append_time", "key"})
 """Facts about a record that travel beside its fields; its time and LSN always do."""
 
 
@@ -224,13 +224,12 @@ def _wanted(nodes: list[Node], dead_letters: bool) -> list[Fields]:
     for node in reversed(nodes):
         if isinstance(node.part, SourceSpec):
             continue
-        if isinstance(node.part, SinkSpec):
+        whole = dead_letters or node.index in sided or _diverts(node)
+        for port, edge in enumerate(node.inputs):
             need: Fields = None
-        elif dead_letters or node.index in sided or _diverts(node):
-            need = None
-        else:
-            need = both(node.part.required(wanted[node.index]), fields_of(node.key))
-        for edge in node.inputs:
+            if isinstance(node.part, Operator) and not whole:
+                need = node.part.required_at(port, wanted[node.index])
+                need = both(need, fields_of(node.key))
             wanted[edge.node] = both(wanted[edge.node], need)
             if edge.output:
                 sided.add(edge.node)

@@ -27,6 +27,7 @@ from kappa.log import (
     encode_body,
     encode_columns,
 )
+from kappa.operators.signs import own_keys, signs_of
 from kappa.runtime.executor import Output
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
@@ -45,6 +46,7 @@ class Target:
         key: what picks the partition; None where nothing does.
         stores_key: the key is not a field of the row, so it is stored beside it.
         codec: compression of its blocks.
+        upsert: the rows are a table's: one record per key that changed.
     """
 
     topic: str
@@ -53,6 +55,7 @@ class Target:
     key: Selector | None
     stores_key: bool
     codec: str = "none"
+    upsert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +192,9 @@ class Delivery:
         for output in outputs:
             target = self.targets[output.topic]
             for lsn, batch in self._by_lsn(output.batches):
-                self.rows += batch.count
-                bodies[lsn] += self._encode(target, batch, lsn)
+                found = self._encode(target, batch, lsn)
+                self.rows += sum(body.count for _, _, body in found)
+                bodies[lsn] += found
         return bodies
 
     def _by_lsn(self, batches: Sequence[Batch]) -> list[tuple[int, Batch]]:
@@ -209,7 +213,11 @@ class Delivery:
         return [(lsn, Batch.concat(found)) for lsn, found in pieces.items() if found[0].count]
 
     def _encode(self, target: Target, batch: Batch, lsn: int) -> list[tuple[int, int, Body]]:
-        keys = self.keys[target.topic](batch) if target.key is not None else None
+        keys: Sequence[Any] | None = None
+        if target.upsert:
+            batch, keys = upserts(batch)
+        elif target.key is not None:
+            keys = self.keys[target.topic](batch)
         if target.partitions == 1 or keys is None:
             partition = 0 if target.partitions == 1 else lsn % target.partitions
             return [(target.topic_id, partition, _body(target, batch, keys))]
@@ -228,6 +236,19 @@ class Delivery:
             )
             for partition, rows in sorted(places.items())
         ]
+
+
+def upserts(batch: Batch) -> tuple[Batch, list[Any]]:
+    """What a table's changes in one LSN leave: a row per key, None where it is gone."""
+    last: dict[Any, int] = {}
+    keys, signs = own_keys(batch), signs_of(batch)
+    for index, key in enumerate(keys):
+        last.pop(key, None)
+        last[key] = index
+    kept = list(last.values())
+    left = batch.take(kept)
+    rows = [row if signs[at] > 0 else None for at, row in zip(kept, left.rows(), strict=True)]
+    return left.with_rows(rows), list(last)
 
 
 def _body(target: Target, batch: Batch, keys: Sequence[Any] | None) -> Body:

@@ -11,10 +11,14 @@ from itertools import accumulate, chain, repeat
 from typing import Any, NamedTuple, Protocol
 
 from kappa.batch import Batch
-from kappa.log import Decoded, Part, decode_bodies, decode_body
+from kappa.log import Catalog, Decoded, Part, decode_bodies, decode_body, keys_of
+from kappa.operators.contract import Fields
 from kappa.plan import SourceSpec, Step
 
 RECORD = 0
+
+BY_BODY = frozenset({"key"})
+"""Facts that a body tells of its records, so that each is decoded for itself."""
 
 
 class Bodies(Protocol):
@@ -22,6 +26,11 @@ class Bodies(Protocol):
 
     def read_parts(self, parts: Sequence[Part]) -> list[bytes]:
         """The bodies of parts, CRC checked."""
+        ...
+
+    @property
+    def catalog(self) -> Catalog:
+        """The topics."""
         ...
 
 
@@ -58,9 +67,10 @@ def read_source(
         else decode_bodies(bodies, step.fields)
     )
     pieces = None
-    if joined.count != sum(counts) or joined.columns is None:
+    if joined.count != sum(counts) or step.meta & BY_BODY or joined.columns is None:
         # Compacted, or of several shapes: each body for itself.
-        pieces = [decode_body(body, step.fields) for body in bodies]
+        fields = with_key(log, step, parts[0][1])
+        pieces = [decode_body(body, fields) for body in bodies]
         counts = [piece.count for piece in pieces]
     runs = _runs(lsns, parts, counts)
     batch = (
@@ -70,8 +80,11 @@ def read_source(
         batch.bounded(
             min(part.min_time for _, part in parts), max(part.max_time for _, part in parts)
         )
+    places = Places(log, step, parts, counts, pieces, append_times)
+    assert isinstance(step.part, SourceSpec)
+    if step.part.time == "append":
+        batch = batch.with_times(_META["append_time"](places))
     if step.meta:
-        places = Places(step, parts, counts, pieces, append_times)
         batch.hidden = {name: _META[name](places) for name in sorted(step.meta)}
     if step.ranked:
         batch.ranks = _ranks(source, parts, counts)
@@ -119,6 +132,7 @@ def _ranks(
 class Places(NamedTuple):
     """Where the rows of a batch come from, for the record's own facts."""
 
+    log: Bodies
     step: Step
     parts: Sequence[tuple[int, Part]]
     counts: Sequence[int]
@@ -148,7 +162,21 @@ def _offset(places: Places) -> list[Any]:
     return found
 
 
+def _key(places: Places) -> list[Any]:
+    topic = places.log.catalog.topics[places.parts[0][1].topic_id]
+    return [key for piece in places.pieces or () for key in keys_of(topic, piece)]
+
+
+def with_key(log: Bodies, step: Step, part: Part) -> Fields:
+    """The fields that a source reads, with those of the key where that is asked for."""
+    if step.fields is None or "key" not in step.meta:
+        return step.fields
+    key = log.catalog.topics[part.topic_id].key
+    return step.fields.union(() if key is None else (key,) if isinstance(key, str) else key)
+
+
 _META: dict[str, Callable[[Places], list[Any]]] = {
+    "key": _key,
     "offset": _offset,
     "partition": lambda places: places.repeated(part.partition for _, part in places.parts),
     "append_time": lambda places: places.repeated(

@@ -69,8 +69,15 @@ class Range:
     first: int = MINUS_INFINITY
     stop: int = PLUS_INFINITY
 
-    def reads(self, part: Part) -> bool:
-        """Whether the part may hold a record that matters."""
+    def reads(self, part: Part, moment: int | None = None) -> bool:
+        """Whether the part may hold a record that matters.
+
+        Args:
+            part: with the event times of its records.
+            moment: the event time of all of them instead, or None.
+        """
+        if moment is not None:
+            return self.first <= moment < self.stop
         return part.max_time >= self.first and part.min_time < self.stop
 
 
@@ -97,6 +104,7 @@ class UnitPlanner:
     ) -> None:
         self.source_of = {topic: index for index, topic in enumerate(topics)}
         self.clocks = clocks
+        self.by_append = [clock.spec.time == "append" for clock in clocks]
         self.read_records = read_records
         self.ceilings = ceilings
         self.reads = reads
@@ -138,8 +146,10 @@ class UnitPlanner:
         if len(touched) > 1:
             touched.sort(key=self._order)
         for part in touched:
-            if self.reads is None or self.reads.reads(part):
-                unit.parts[self.source_of[part.topic_id]].append((position, part))
+            source = self.source_of[part.topic_id]
+            moment = entry.append_time if self.by_append[source] else None
+            if self.reads is None or self.reads.reads(part, moment):
+                unit.parts[source].append((position, part))
                 unit.records += part.count
         if len(touched) == 1 and not claims and len(self.clocks) == 1:
             unit.watermarks[0].append(self._after_one(entry, touched[0]))
@@ -153,7 +163,8 @@ class UnitPlanner:
     def _after_one(self, entry: Entry, part: Part) -> int | None:
         """The only source's watermark after an append of one part: small appends come by here."""
         clock = self.clocks[0]
-        moved = ((part.partition, part.max_time, part.count),)
+        newest = entry.append_time if self.by_append[0] else part.max_time
+        moved = ((part.partition, newest, part.count),)
         producer = "" if entry.producer is None else str(entry.producer)
         return self._limited(0, entry, clock.take(entry.append_time, moved, producer=producer))
 
@@ -166,8 +177,11 @@ class UnitPlanner:
     ) -> int | None:
         clock = self.clocks[index]
         source_of = self.source_of
+        by_append = self.by_append[index]
         parts = [
-            (p.partition, p.max_time, p.count) for p in touched if source_of[p.topic_id] == index
+            (p.partition, entry.append_time if by_append else p.max_time, p.count)
+            for p in touched
+            if source_of[p.topic_id] == index
         ]
         claim = None
         for topic, value in claims:
@@ -180,7 +194,7 @@ class UnitPlanner:
     def _limited(self, index: int, entry: Entry, watermark: int) -> int | None:
         if self.clocks[index].idle:
             return None
-        if self.ceilings is not None:
+        if self.ceilings is not None and not self.by_append[index]:
             return self.ceilings[index].limit(entry.lsn, watermark)
         return watermark
 

@@ -174,6 +174,7 @@ def _make_topic(log: Log, version: Version, sink: SinkSpec) -> int:
         partitions=sink.partitions,
         key=stored_key(sink),
         owner=version.name,
+        compact=sink.upsert,
     )
     return topic.id
 
@@ -205,8 +206,9 @@ def targets(log: Log, plan: Plan, version: Version) -> dict[str, Target]:
             topic_id=topic.id,
             partitions=topic.partitions,
             key=sink.key,
-            stores_key=sink.key is not None and stored_key(sink) is None,
+            stores_key=sink.upsert or (sink.key is not None and stored_key(sink) is None),
             codec=topic.codec,
+            upsert=sink.upsert,
         )
     return found
 

@@ -17,10 +17,11 @@ PROMISED = {
     "kappa": "Log Pipeline Tumbling Sliding Session Calendar agg asc col desc left lit meta param"
     " right secret when",
     "kappa.Log": "memory create_topic append producer read close diff promote rollback verify",
-    "kappa.Pipeline": "source run start replay explain mermaid",
+    "kappa.Pipeline": "source table view run start replay explain mermaid",
     "kappa.streams.Stream": "map filter flat_map select with_columns without key_by union split"
-    " side outputs assign_time then to print",
-    "kappa.streams.KeyedStream": "window aggregate reduce fold stateful_map process deduplicate",
+    " side outputs assign_time then to to_table print",
+    "kappa.streams.KeyedStream": "window aggregate reduce fold stateful_map process deduplicate"
+    " top table join left_join right_join full_join as_of_join",
     "kappa.agg": "count sum min max mean variance first last min_by max_by collect"
     " count_distinct approx_distinct quantile top_k reduce",
     "kappa.runtime.results.RunResult": "version records_in records_out late dead_letters seconds"

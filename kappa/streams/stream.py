@@ -1,15 +1,10 @@
-"""What users chain: each method is one line that adds a description to the graph.
-
-A stream is a handle on one output of one step. Nothing runs here; wrong use fails at
-once, with the line that built it.
-"""
+"""A stream: rows of one output of one step, and the steps that need no key."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from kappa.aggregates import Aggregate
 from kappa.contracts.expectations import Expectation
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
@@ -17,37 +12,29 @@ from kappa.log import Log
 from kappa.operators import (
     AssignTime,
     Branch,
-    Deduplicate,
     Filter,
     FlatMap,
-    Fold,
     Map,
     Operator,
-    Pattern,
     Print,
     Process,
-    Reduce,
-    RunningAggregate,
     Select,
-    StatefulMap,
-    Top,
     Union,
     WithColumns,
     Without,
 )
-from kappa.patterns import PatternRow, Skip
 from kappa.plan.graph import Edge, Graph, SinkSpec
 from kappa.plan.judging import add_expectations
-from kappa.time import Duration, duration_ms
-from kappa.triggers import Trigger
-from kappa.windowed import OverStream, Sort, WindowedStream, together
+from kappa.streams.words import Key, Row
+from kappa.time import Duration
 from kappa.windows import Window
+
+if TYPE_CHECKING:
+    from kappa.streams.keyed import KeyedStream
+    from kappa.streams.tables import Table
 
 T = TypeVar("T")
 U = TypeVar("U")
-S = TypeVar("S")
-Row = dict[str, Any]
-Key: TypeAlias = "str | Expression | Callable[[Any], Any]"
 
 
 class Stream(Generic[T]):
@@ -108,6 +95,8 @@ class Stream(Generic[T]):
 
         Without arguments all rows are one group.
         """
+        from kappa.streams.keyed import KeyedStream
+
         if not keys:
             selector = Selector.of(())
         elif len(keys) == 1:
@@ -115,6 +104,12 @@ class Stream(Generic[T]):
         else:
             selector = Selector.of(tuple(keys))
         return KeyedStream(self._graph, self._edge, selector)
+
+    def to_table(
+        self, *keys: Key, delete: Callable[[T], Any] | Expression | None = None
+    ) -> Table[T]:
+        """The last row of every key as a table: `key_by(*keys).table(delete=delete)`."""
+        return self.key_by(*keys).table(delete=delete)
 
     def union(self, *others: Stream[T]) -> Stream[T]:
         """All rows of this stream and of `others`, in the order of (LSN, rank)."""
@@ -185,12 +180,8 @@ class Stream(Generic[T]):
             key: what picks the partition; for a keyed stream its key by default.
             partitions: number of partitions.
         """
-        if "@" in topic:
-            raise ConfigError(f"topic {topic!r}: give the name without a version; run() adds it")
-        if partitions < 1:
-            raise ConfigError(f"topic {topic!r}: partitions is {partitions}, must be at least 1")
         selector = self._sink_key() if key is None else Selector.of(key)
-        self._graph.add(SinkSpec(topic, selector, partitions), self._edge)
+        self._graph.add(SinkSpec.checked(topic, selector, partitions), self._edge)
         return self
 
     def _sink_key(self) -> Selector | None:
@@ -248,135 +239,3 @@ class Stream(Generic[T]):
         node = self._graph.nodes[self._edge.node]
         side = f" side {self._edge.output!r}" if self._edge.output else ""
         return f"<{type(self).__name__} behind {node.name or node.part.kind}{side}>"
-
-
-class KeyedStream(Stream[T]):
-    """Rows grouped by a key; state of the steps behind it belongs to one key each."""
-
-    def __init__(self, graph: Graph, edge: Edge, key: Selector, *, free_rows: bool = False) -> None:
-        super().__init__(graph, edge)
-        self.key = key
-        self._free_rows = free_rows  # rows of the user's own making need not hold the key
-
-    def _same(self, edge: Edge) -> Self:
-        return type(self)(self._graph, edge, self.key, free_rows=self._free_rows)
-
-    def _window_key(self) -> Selector:
-        return self.key
-
-    def _sink_key(self) -> Selector | None:
-        return None if self._free_rows or self.key.fields == frozenset() else self.key
-
-    def _keyed(
-        self, part: Operator, key: Selector | None = None, *, free_rows: bool = False
-    ) -> KeyedStream[Any]:
-        edge = self._graph.add(part, self._edge, key=self.key)
-        return KeyedStream(self._graph, edge, key or self.key, free_rows=free_rows)
-
-    def _by_fields(self) -> Selector:
-        """The key of result rows, where it stands in fields."""
-        return Selector.of(self.key.names)
-
-    def window(
-        self,
-        window: Window,
-        *,
-        trigger: Trigger | None = None,
-        panes: str = "accumulating",
-        lateness: Duration = 0,
-    ) -> WindowedStream[KeyedStream[Row]]:
-        """Cuts each group by event time (or by count).
-
-        Args:
-            window: Tumbling, Sliding, Session, Calendar, Count or Global.
-            trigger: when results come; at the watermark by default.
-            panes: "accumulating", "discarding" or "retracting".
-            lateness: how long after its end a window still takes records.
-        """
-        late = duration_ms(lateness, name="lateness", minimum=0)
-        return WindowedStream(self, window, trigger, panes, late)
-
-    def aggregate(
-        self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
-    ) -> KeyedStream[Row]:
-        """Running aggregates: one row out per record in, with the key's values so far."""
-        part = RunningAggregate(self.key, together(aggregates, named))
-        return self._keyed(part, self._by_fields())
-
-    def reduce(self, function: Callable[[T, T], T]) -> KeyedStream[T]:
-        """Combines each row with the result so far of its key; one row out per row in."""
-        return self._keyed(Reduce(self.key, function), free_rows=True)
-
-    def fold(self, make: Callable[[], S], function: Callable[[S, T], S]) -> KeyedStream[Row]:
-        """Like `reduce`, with a state of another shape; `make()` gives the first."""
-        return self._keyed(Fold(self.key, make, function), self._by_fields())
-
-    def stateful_map(
-        self, make: Callable[[], S], function: Callable[[S, T], tuple[S, U]]
-    ) -> KeyedStream[U]:
-        """`function(state, row)` returns the new state and a row, or None for no row."""
-        return self._keyed(StatefulMap(self.key, make, function), free_rows=True)
-
-    def process(self, function: type) -> KeyedStream[Any]:
-        """A class of the user's with declared state, `on_record` and `on_timer`."""
-        return self._keyed(Process(self.key, function), free_rows=True)
-
-    def deduplicate(self, *, keep: str = "first", within: Duration | None = None) -> KeyedStream[T]:
-        """One row per key: the first or the last, within a span of event time."""
-        span = None if within is None else duration_ms(within, name="within", minimum=1)
-        return self._keyed(Deduplicate(self.key, keep=keep, within=span))
-
-    def over(
-        self, *, rows: int | None = None, span: Duration | None = None
-    ) -> OverStream[KeyedStream[Row]]:
-        """Lets each row see the last rows of its key, by event time as the watermark passes.
-
-        Args:
-            rows: how many, this one included.
-            span: or those of the last duration: times in (t - span, t], equal ones included.
-        """
-        return OverStream(self, rows, span)
-
-    def top(
-        self,
-        n: int,
-        *,
-        by: Sort,
-        ties: bool = False,
-        emit: str = "changes",
-        rank: str | None = None,
-    ) -> KeyedStream[Row]:
-        """The best `n` rows of each key, as changes or at the end.
-
-        Args:
-            n: how many.
-            by: what to sort by: `desc("price")`, a field, or a list of several.
-            ties: all rows equal to the n-th too.
-            emit: "changes" sends a row that leaves with field `retraction` true, then the
-                one that enters with false; "final" all when the pipeline is closed.
-            rank: a field for the row's place, from 1; then changes of place come too.
-        """
-        part = Top(self.key, n, by, ties=ties, emit=emit, rank=rank)
-        return self._keyed(part, free_rows=self.key.is_function)
-
-    def pattern(
-        self,
-        rows: Sequence[PatternRow],
-        *,
-        select: Mapping[str, Expression | Callable[[Any], Any]],
-        within: Duration | None = None,
-        skip: str | Skip = "past_last",
-        contiguity: str = "strict",
-    ) -> KeyedStream[Row]:
-        """Sequences of rows, by event time as the watermark passes: one row out per match.
-
-        Args:
-            rows: the variables, in order, each made by `kappa.patterns.row`.
-            select: the results by name, with `matched` of `kappa.patterns`.
-            within: the last row lies less than this behind the first.
-            skip: where to go on behind a match: "past_last", "to_next", `to_first(...)`,
-                `to_last(...)`, or "none" for every match.
-            contiguity: what may lie between rows: "strict", "relaxed" or "any".
-        """
-        part = Pattern(self.key, rows, select, within=within, skip=skip, contiguity=contiguity)
-        return self._keyed(part, self._by_fields())

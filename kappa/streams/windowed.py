@@ -1,65 +1,46 @@
-"""Keyed streams cut into windows or frames, on their way to an aggregate."""
+"""Keyed streams cut into windows, or seen through one that moves with the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kappa.aggregates import Aggregate
-from kappa.errors import ConfigError
-from kappa.expressions import Expression, Order, Selector
-from kappa.operators import Operator, Over, WindowAggregate, WindowTop
+from kappa.operators import Over, WindowAggregate, WindowTop
+from kappa.streams.words import Row, Sort, together
 from kappa.time import Duration
 from kappa.triggers import Trigger
 from kappa.windows import Window
 
-Sort: TypeAlias = "str | Expression | Order | Sequence[str | Expression | Order]"
-R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
+if TYPE_CHECKING:
+    from kappa.streams.keyed import KeyedStream
+
+T = TypeVar("T")
 
 
-class Keyed(Protocol[R_co]):
-    """What these need of a keyed stream; R is the stream of their results."""
-
-    @property
-    def key(self) -> Selector:
-        """What groups the rows."""
-        ...
-
-    def _keyed(
-        self, part: Operator, key: Selector | None = None, *, free_rows: bool = False
-    ) -> R_co:
-        """The stream behind a keyed step."""
-        ...
-
-    def _by_fields(self) -> Selector:
-        """The key of result rows, where it stands in fields."""
-        ...
-
-
-class OverStream(Generic[R]):
+class OverStream(Generic[T]):
     """A keyed stream whose rows each see those before them; ends in `aggregate`."""
 
-    def __init__(self, stream: Keyed[R], rows: int | None, span: Duration | None) -> None:
+    def __init__(self, stream: KeyedStream[T], rows: int | None, span: Duration | None) -> None:
         self._stream = stream
         self._rows = rows
         self._span = span
 
     def aggregate(
         self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
-    ) -> R:
+    ) -> KeyedStream[Row]:
         """Each row with the aggregates of its frame as further fields, at its event time."""
         every = together(aggregates, named)
         part = Over(self._stream.key, every, rows=self._rows, span=self._span)
         return self._stream._keyed(part, free_rows=self._stream.key.is_function)
 
 
-class WindowedStream(Generic[R]):
+class WindowedStream(Generic[T]):
     """A keyed stream cut into windows; ends in `aggregate` or `top`."""
 
     def __init__(
         self,
-        stream: Keyed[R],
+        stream: KeyedStream[T],
         window: Window,
         trigger: Trigger | None,
         panes: str,
@@ -73,7 +54,7 @@ class WindowedStream(Generic[R]):
 
     def aggregate(
         self, aggregates: Mapping[str, Aggregate] | None = None, /, **named: Aggregate
-    ) -> R:
+    ) -> KeyedStream[Row]:
         """One row per key and window: key, window_start, window_end, the aggregates.
 
         The row's event time is the window's end - 1.
@@ -88,7 +69,9 @@ class WindowedStream(Generic[R]):
         )
         return self._stream._keyed(part, self._stream._by_fields())
 
-    def top(self, n: int, *, by: Sort, ties: bool = False, rank: str | None = None) -> R:
+    def top(
+        self, n: int, *, by: Sort, ties: bool = False, rank: str | None = None
+    ) -> KeyedStream[Row]:
         """The best `n` rows of each key and window, best first, when the window fires.
 
         The rows are as they came, with window_start and window_end; their event time is
@@ -112,20 +95,3 @@ class WindowedStream(Generic[R]):
             lateness=self._lateness,
         )
         return self._stream._keyed(part, free_rows=self._stream.key.is_function)
-
-
-def together(
-    aggregates: Mapping[str, Aggregate] | None, named: Mapping[str, Aggregate]
-) -> dict[str, Aggregate]:
-    """The aggregates that were given by mapping and by name.
-
-    Raises:
-        ConfigError: there are none, or one is something else.
-    """
-    every = {**(aggregates or {}), **named}
-    if not every:
-        raise ConfigError("aggregate needs at least one aggregate, such as n=agg.count()")
-    for name, aggregate in every.items():
-        if not isinstance(aggregate, Aggregate):
-            raise ConfigError(f"aggregate {name!r} is {aggregate!r}: use agg.count(), agg.sum(...)")
-    return every
