@@ -110,6 +110,7 @@ _RULES = [
     _str("strip", template="({0}).strip()"),
     _str("length", template="len({0})", gives="int"),
     _str("contains", 1, template="({1} in {0})", gives="bool"),
+    _str("count", 1, template="({0}).count({1})", gives="int"),
     _str("starts_with", 1, template="({0}).startswith({1})", gives="bool"),
     _str("ends_with", 1, template="({0}).endswith({1})", gives="bool"),
     _str("replace", 2, template="({0}).replace({1}, {2})"),

@@ -40,6 +40,12 @@ class Text:
         """Whether `part`, as it stands, is in it."""
         return call("str_contains", self.of, part)
 
+    def count(self, part: str) -> Expression:
+        """How often `part`, as it stands, is in it; occurrences do not overlap."""
+        if not part:
+            raise ConfigError("count needs a text to look for")
+        return call("str_count", self.of, part)
+
     def starts_with(self, part: Operand) -> Expression:
         """Whether it begins with `part`."""
         return call("str_starts_with", self.of, part)

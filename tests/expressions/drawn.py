@@ -260,7 +260,13 @@ numbers = st.deferred(
         binary(ARITHMETIC, numbers),
         unary(numbers, NUMBER_METHODS),
         unary(st.just(field("t")), TIMES),
-        unary(texts, [(lambda e: e.str.length(), len)]),
+        unary(
+            texts,
+            [
+                (lambda e: e.str.length(), len),
+                (lambda e: e.str.count("a"), lambda v: v.count("a")),
+            ],
+        ),
         shared(numbers, tests),
     )
 )

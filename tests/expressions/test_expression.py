@@ -114,6 +114,7 @@ WRONG = [
     (lambda: col("a").str.extract("("), "regular expression"),
     (lambda: col("a").str.extract("a"), "no group 1"),
     (lambda: col("a").str.split("", 0), "separator"),
+    (lambda: col("a").str.count(""), "a text to look for"),
     (lambda: meta.time.dt.hour(zone="Mars/Olympus"), "unknown time zone"),
     (lambda: meta.time.dt.truncate("fortnight"), "unit is 'fortnight'"),
     (lambda: meta.time.dt.truncate(0), "at least"),
