@@ -1,0 +1,79 @@
+"""Every query by name, with the columns of its rows.
+
+Rows that have the same key replace each other, the last one stays; a query whose rows have
+no key gives each of them for good, or says itself which it takes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.nexmark import bids
+from benchmarks.nexmark.streams import BOUND, Streams
+from kappa import Pipeline, Stream
+from kappa.time import Duration
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query.
+
+    Args:
+        build: makes the stream of its rows.
+        columns: of a row.
+        key: columns that name a row, of which the newest counts; none for rows that stay.
+    """
+
+    build: Callable[[Streams], Stream[Any]]
+    columns: tuple[str, ...]
+    key: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name: q5."""
+        return self.build.__name__
+
+    @property
+    def title(self) -> str:
+        """What it asks, in a line."""
+        return (self.build.__doc__ or "").splitlines()[0]
+
+    def pipeline(self, *, bound: Duration = BOUND) -> Pipeline:
+        """The query as a pipeline that writes a topic of its name."""
+        pipeline = Pipeline(f"nexmark-{self.name}")
+        self.build(Streams(pipeline, bound)).to(self.name)
+        return pipeline
+
+
+def _query(build: Callable[[Streams], Stream[Any]], columns: str, key: str = "") -> Query:
+    return Query(build, tuple(columns.split()), tuple(key.split()))
+
+
+PLAIN = "auction bidder price dateTime extra"
+BID = "auction bidder price channel url dateTime extra"
+RANKS = "total_{0} rank1_{0} rank2_{0} rank3_{0}"
+COUNTS = " ".join(RANKS.format(what) for what in ("bids", "bidders", "auctions"))
+
+_QUERIES = (
+    _query(bids.q0, PLAIN),
+    _query(bids.q1, PLAIN),
+    _query(bids.q2, "auction price"),
+    _query(bids.q5, "auction num"),
+    _query(bids.q7, PLAIN),
+    _query(bids.q11, "bidder bid_count starttime endtime"),
+    _query(bids.q14, "auction bidder price bidTimeType dateTime extra c_counts"),
+    _query(bids.q15, f"day {COUNTS}", key="day"),
+    _query(bids.q16, f"channel day minute {COUNTS}", key="channel day"),
+    _query(
+        bids.q17,
+        f"auction day {RANKS.format('bids')} min_price max_price avg_price sum_price",
+        key="auction day",
+    ),
+    _query(bids.q18, BID),
+    _query(bids.q19, f"{BID} rank_number"),
+    _query(bids.q21, "auction bidder price channel channel_id"),
+    _query(bids.q22, "auction bidder price channel dir1 dir2 dir3"),
+)
+QUERIES: dict[str, Query] = {query.name: query for query in _QUERIES}
