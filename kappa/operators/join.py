@@ -35,6 +35,8 @@ LATE = "late"
 FOREVER = "forever"
 TIME = itemgetter(0)
 
+STEPS_PER_SPAN = 64
+
 Element = list[Any]
 
 
@@ -148,14 +150,31 @@ class StreamJoin(Instance):
         self._padded = operator.padded
         self._joining = operator.shape.open(context, operator.how)
         self._sides = (context.state.keyed("left"), context.state.keyed("right"))
+        self._steps = [self._step(port) for port in (LEFT, RIGHT)]
         self._forget = Forgetting(self._times)
 
+    def _step(self, port: int) -> int:
+        """How exactly rows of a side are forgotten, in ms.
+
+        That an inner row of a span is still there shows nowhere: no row that is not late can
+        meet it. So many are forgotten at once.
+        """
+        span = self._spans[port]
+        if self._within is None or self._padded[port] or span is None:
+            return 1
+        return max(1, span // STEPS_PER_SPAN)
+
     def _times(self) -> Iterable[tuple[int, Any]]:
-        for port, (side, span) in enumerate(zip(self._sides, self._spans, strict=True)):
-            if span is not None:
+        for port, side in enumerate(self._sides):
+            if self._spans[port] is not None:
                 for key, elements in side.items():
                     for element in elements:
-                        yield element[0] + span, (port, key)
+                        yield self._due(port, element[0]), (port, key)
+
+    def _due(self, port: int, time: int) -> int:
+        """When a row is to be forgotten."""
+        step = self._steps[port]
+        return -(-(time + (self._spans[port] or 0)) // step) * step
 
     # -- records -----------------------------------------------------------------------------
 
@@ -179,9 +198,8 @@ class StreamJoin(Instance):
             elif not self._padded[port]:
                 continue
             insert(self._sides[port], key, element)
-            span = self._spans[port]
-            if span is not None:
-                add(time + span, (port, key))
+            if self._spans[port] is not None:
+                add(self._due(port, time), (port, key))
         out = self._pairs(batch, causes, pairs) if pairs else []
         return [*out, self._late(batch, late)] if late else out
 
@@ -233,7 +251,7 @@ class StreamJoin(Instance):
         for port, key in places:
             span = self._spans[port]
             gone = forgotten(self._sides[port], key, watermark - (span or 0), all=span is None)
-            if self._padded[port]:
+            if gone and self._padded[port]:
                 for number, element in enumerate(gone):
                     if not element[2]:
                         due = PLUS_INFINITY if span is None else element[0] + span

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from kappa.batch import Batch, RowFailure, unknown_field
+from kappa.batch import Batch, RowFailure, located, unknown_field
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
 from kappa.expressions.bound import BoundExpression, Computed, read
@@ -196,7 +196,7 @@ class Joining:
         self._where = None if shape.where is None else [self._bound(shape.where, mask=True)]
         self._columns: list[str] | None = None
         if shape.select is None:
-            self._select: list[Computed] = []
+            self._select: list[Computed] = [Merged(self, shape.extra)]
         elif callable(shape.select):
             self._select = [self._bound(shape.select)]
         else:
@@ -269,13 +269,6 @@ class Joining:
         """The rows of the result, in the places of the pairs; and dead letters."""
         if not pairs.count:
             return []
-        extra = self._shape.extra
-        if self._shape.select is None:
-            made = self.merged(pairs)
-            for name in extra:
-                for row, value in zip(made, pairs.column(name)):
-                    row[name] = value
-            return [pairs.with_rows(made)]
         left, values, dead = evaluate(self._select, pairs, self._context)
         if not left.count:
             return dead
@@ -285,7 +278,9 @@ class Joining:
 
     def merged(self, pairs: Batch) -> list[dict[str, Any]]:
         """The fields of both rows of every pair."""
-        return list(map(self.one, pairs.column("left"), pairs.column("right")))
+        one = self.one
+        both = list(zip(pairs.column("left"), pairs.column("right"), strict=True))
+        return located(lambda pair: one(*pair), both)
 
     def one(
         self, left: Mapping[str, Any] | None, right: Mapping[str, Any] | None
@@ -318,6 +313,25 @@ class Joining:
             row |= key_row(shape.left_key.names, key) if values else {}
         names = shape.renamed(tuple(row), tuple(right))
         return row | {new: right[name] for name, new in names.items()}
+
+
+class Merged:
+    """The fields of both rows of every pair, and those that the join adds."""
+
+    def __init__(self, owner: Joining, extra: Sequence[str]) -> None:
+        self._owner = owner
+        self._extra = extra
+
+    def __call__(self, batch: Batch) -> list[Any]:
+        made = self._owner.merged(batch)
+        for name in self._extra:
+            for row, value in zip(made, batch.column(name), strict=True):
+                row[name] = value
+        return made
+
+    def kind(self, batch: Batch) -> type:
+        """Rows."""
+        return object
 
 
 class OfPair:

@@ -64,6 +64,8 @@ def as_mapping(row: Any) -> Mapping[Any, Any]:
     >>> as_mapping(5)
     {'value': 5}
     """
+    if type(row) is dict:
+        return row
     row = plain(row)
     return row if isinstance(row, Mapping) else {"value": row}
 

@@ -28,6 +28,7 @@ from kappa.operators.signs import own_keys, signs_of
 LEFT, RIGHT = 0, 1
 SAFE_KEYS = frozenset({int, str, bool, type(None)})
 """Types of which every value can be a key."""
+PLAIN = frozenset({dict, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,9 @@ class PortInstance(Instance):
         if not left.count:
             return dead
         keys = columns[0] if columns else own_keys(left)
-        rows = [
-            None if row is None else as_mapping(row)
-            for row in left.rows(fresh=self._context.shared)
-        ]
+        rows = left.rows(fresh=self._context.shared)
+        if not PLAIN.issuperset(map(type, rows)):
+            rows = [None if row is None else as_mapping(row) for row in rows]
         marked: list[Any]
         if self._table:
             marked = list(zip(repeat(self._port), keys, rows, signs_of(left), own_keys(left)))

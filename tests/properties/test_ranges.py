@@ -7,9 +7,12 @@ Method: random log, pipeline and range; the rows of the full replay with since <
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import pytest
 from harness import Written, built, filled, written
 from hypothesis import given, note
 from strategies import SPAN, describe, examples, pipelines, scenarios
+
+from kappa import Pipeline, Sliding, col, left, right
 
 POINTS = st.one_of(st.none(), st.integers(-5, SPAN + 20))
 
@@ -32,6 +35,38 @@ def test_a_range_gives_the_rows_of_the_full_replay(data):
     low = -(1 << 62) if since is None else since
     high = 1 << 62 if until is None else until
     want = cut(whole, low, high)
+    assert repr(part.appends) == repr(want.appends)
+    assert repr(part.closing) == repr(want.closing)
+
+
+CHOSEN = {"k": left("k"), "v": left("v"), "w": right("v"), "at": left("ts"), "bt": right("ts")}
+JOINS = {
+    "within": lambda a, b: a.join(b, within=(-4, 9), select=CHOSEN),
+    "outer": lambda a, b: a.full_join(b, within=(-9, -2), select=CHOSEN),
+    "window": lambda a, b: a.left_join(b, window=Sliding(12, 5), select=CHOSEN),
+    "as of": lambda a, b: a.as_of_join(b, how="left", within=7, select=CHOSEN),
+    "kept": lambda a, b: a.full_join(b, keep=6, select=CHOSEN),
+}
+
+
+@pytest.mark.parametrize("join", JOINS)
+@given(st.data())
+@examples(50)
+def test_a_range_gives_the_rows_of_a_join(join, data):
+    scenario = data.draw(scenarios(max_topics=2))
+    since, until = data.draw(POINTS), data.draw(POINTS)
+    if since is not None and until is not None:
+        since, until = min(since, until), max(since, until) + 1
+    log = filled(scenario)
+    made = Pipeline("p")
+    first, second = (sorted(scenario.topics) * 2)[:2]
+    a = made.source(first, out_of_orderness=5)
+    b = made.source(second, out_of_orderness=5).filter(col("v") >= 0)
+    JOINS[join](a.key_by("k"), b.key_by("k")).to("out")
+    made.replay(log, version=1, read_records=data.draw(st.sampled_from([1, 3, 4096])))
+    assert made.replay(log, since=since, until=until, version=2).exact
+    whole, part = written(log, {"out": a}, 1), written(log, {"out": a}, 2)
+    want = cut(whole, -(1 << 62) if since is None else since, 1 << 62 if until is None else until)
     assert repr(part.appends) == repr(want.appends)
     assert repr(part.closing) == repr(want.closing)
 
