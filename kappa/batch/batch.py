@@ -123,6 +123,7 @@ class Batch(Places):
         first = batches[0]
         out.watermark, out.port, out.output = first.watermark, first.port, first.output
         out.known = first.known
+        out.checked = all(batch.checked for batch in batches)
         names = {None if batch.names is None else frozenset(batch.names) for batch in batches}
         if len(names) == 1 and None not in names:
             out._columns = _joined_columns(batches, first.names or ())
@@ -286,6 +287,7 @@ class Batch(Places):
         """A batch without content for the picked rows."""
         out = Batch(pick(self.times) if times is None else times, None, None, LATER)
         out._picked_from(self, pick)
+        out.checked = self.checked and times is None
         return out
 
     # -- new content ---------------------------------------------------------------------
@@ -340,7 +342,7 @@ class Batch(Places):
     def with_times(self, times: list[int]) -> Batch:
         """The same rows with new event times."""
         out = self.marked()
-        out.times, out._min_time, out._max_time = self._fitting(times), None, None
+        out.times = self._fitting(times)
         return out
 
     def _twin(self, times: list[int] | None = None) -> Batch:
@@ -350,6 +352,8 @@ class Batch(Places):
         if times is None:
             out.later(self.count, lambda: self.times)
             out._min_time, out._max_time = self._min_time, self._max_time
+        else:
+            out.checked = False
         return out
 
     def emitted(

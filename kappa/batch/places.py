@@ -26,6 +26,7 @@ class Places:
         watermark: the watermark before these rows, the right one for all of them.
         port: the input of the step they arrive at.
         output: "" for the main output, else a side's name.
+        checked: the event times are known to be ones that the log takes.
     """
 
     __slots__ = (
@@ -38,6 +39,7 @@ class Places:
         "_runs",
         "_times",
         "_times_of",
+        "checked",
         "count",
         "output",
         "port",
@@ -48,6 +50,7 @@ class Places:
         self._times: list[int] | None = times
         self._times_of: Callable[[], list[int]] | None = None
         self.count = len(times)
+        self.checked = False
         self.watermark = MINUS_INFINITY
         self.port = 0
         self.output = ""
@@ -66,12 +69,14 @@ class Places:
         self._ranks = None if origin._ranks is None else LATER
         self._hidden = LATER if origin._hidden is LATER or origin._hidden else {}
         self.watermark, self.port = origin.watermark, origin.port
+        self.checked = origin.checked
 
     def _same_as(self, origin: Places) -> None:
         """Makes these the places of another batch, apart from its times and output."""
         self._origin, self._pick = origin._origin, origin._pick
         self._runs, self._ranks, self._hidden = origin._runs, origin._ranks, origin._hidden
         self.watermark, self.port = origin.watermark, origin.port
+        self.checked = origin.checked
 
     @property
     def times(self) -> list[int]:
@@ -83,7 +88,8 @@ class Places:
 
     @times.setter
     def times(self, times: list[int]) -> None:
-        self._times = times
+        self._times, self._min_time, self._max_time = times, None, None
+        self.checked = False
 
     def later(self, count: int, times_of: Callable[[], list[int]]) -> None:
         """Has the event times made when they are asked for.
@@ -160,8 +166,11 @@ class Places:
         return self._max_time
 
     def bounded(self, low: int, high: int) -> None:
-        """Takes the earliest and latest event time from whoever knows them already."""
-        self._min_time, self._max_time = low, high
+        """Takes the earliest and latest event time from whoever knows them already.
+
+        They know as well that all times are ones that the log takes.
+        """
+        self._min_time, self._max_time, self.checked = low, high, True
 
     def __len__(self) -> int:
         return self.count

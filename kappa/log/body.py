@@ -25,7 +25,7 @@ from kappa.codec import columns as blocks
 from kappa.codec import compression, values
 from kappa.codec.columns import Block
 from kappa.errors import ConfigError, RecordRefused
-from kappa.log.body_blocks import MAX_BODY_BYTES, assemble
+from kappa.log.body_blocks import MAX_BODY_BYTES, assemble, full_size
 from kappa.log.body_many import decode_bodies
 from kappa.log.body_reader import Decoded, ascending, codec_of, decode_body
 from kappa.time import MAX_TIME, MIN_TIME
@@ -86,6 +86,7 @@ def encode_body(
     *,
     codec: str = "none",
     where: str = "",
+    span: tuple[int, int] | None = None,
 ) -> Body:
     """Records as bytes.
 
@@ -95,6 +96,8 @@ def encode_body(
         keys: key of each, if they are stored.
         codec: "none", "zlib" or "zstd".
         where: the topic, named in errors.
+        span: least and greatest event time, where whoever asks knows them and that the log
+            takes all between: the times are not looked at.
 
     Raises:
         RecordRefused: a value or key would not come back equal in value and type, or
@@ -113,7 +116,7 @@ def encode_body(
     if len(values) != len(times):
         raise ConfigError(f"{len(values)} values for {len(times)} times")
     names, columns = _columns_of(values)
-    return _encode(times, keys, None, names, columns, codec, where)
+    return _encode(times, keys, None, names, columns, codec, where, span=span)
 
 
 def encode_columns(
@@ -124,11 +127,12 @@ def encode_columns(
     codec: str = "none",
     where: str = "",
     solid: frozenset[str] = frozenset(),
+    span: tuple[int, int] | None = None,
 ) -> Body:
     """The bytes that `encode_body` makes of the equal rows, without building them.
 
     Args:
-        times, keys, codec, where: as for `encode_body`.
+        times, keys, codec, where, span: as for `encode_body`.
         columns: the values of each field, all as long as `times`.
         solid: columns whose values are known to be all exactly int, or all exactly float.
 
@@ -145,7 +149,7 @@ def encode_columns(
     if not set(map(len, content)) <= {len(times)}:
         longs = {name: len(column) for name, column in columns.items()}
         raise ConfigError(f"columns of lengths {longs} for {len(times)} times")
-    return _encode(times, keys, None, tuple(columns), content, codec, where, solid)
+    return _encode(times, keys, None, tuple(columns), content, codec, where, solid, span)
 
 
 def keep_rows(data: bytes | memoryview, indices: Sequence[int]) -> Body:
@@ -211,11 +215,12 @@ def _encode(
     codec: str,
     where: str,
     solid: frozenset[str] = frozenset(),
+    span: tuple[int, int] | None = None,
 ) -> Body:
     count = len(times)
     if keys is not None and len(keys) != count:
         raise ConfigError(f"{len(keys)} keys for {count} times")
-    low, high = _check_times(times, where)
+    low, high = _check_times(times, where) if span is None else span
     compression.check_codec(codec)
     # Lists all: what is equal must give equal bytes, whatever sequence it came in.
     if names is not None:
@@ -284,11 +289,11 @@ def _small(content: _Content) -> bytes | None:
 def _blocks(content: _Content, where: str, solid: frozenset[str]) -> list[Block]:
     """The blocks of the large form: times, keys, offsets, then the fields or the values."""
     times, low, high, keys, offsets, names, columns = content
-    parts = [blocks.pack_ints(times, low, high)]
+    parts = [_times_block(times, low, high)]
     if keys is not None:
         parts.append(_block(keys, "the key", where))
     if offsets is not None:
-        parts.append(blocks.pack_ints(offsets, offsets[0], offsets[-1]))
+        parts.append(blocks.pack_ints(offsets))
     if names is None:
         parts.append(_block(columns, "the value", where))
     else:
@@ -297,13 +302,18 @@ def _blocks(content: _Content, where: str, solid: frozenset[str]) -> list[Block]
             parts.append(
                 _block(column, f"field {name!r}", where, field=name, times=times, solid=known)
             )
-    size = sum([len(block.data) for block in parts])
+    kinds = "".join([block.kind for block in parts])
+    size = full_size(kinds, [len(block.data) for block in parts], len(times))
     if size > MAX_BODY_BYTES:
         raise RecordRefused(
             f"a body of {size} bytes, at most {MAX_BODY_BYTES}: append fewer records at once",
             topic=where or None,
         )
     return parts
+
+
+def _times_block(times: list[int], low: int, high: int) -> Block:
+    return Block("c", values.pack([low])) if low == high else blocks.pack_ints(times)
 
 
 def _block(

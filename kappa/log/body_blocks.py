@@ -1,18 +1,19 @@
 """The large form of a body: a header, then a block per column, each found without reading others.
 
-    large  = 02, u32 length of the header, header, (padding, block)*
+    large  = 03, u32 length of the header, header, (padding, block)*
     header = msgpack [count, has keys, has offsets, names | nil, codec, align,
-                      kinds, sizes, lengths, lows, highs]
+                      kinds, sizes, lengths]
 
 The blocks are times, keys if any, offsets if any, then one per name, or one of values if
 names is nil. `kinds` has a letter per block (`kappa.codec.columns`), `sizes` the bytes of
-each, `lengths` the bytes as stored: where the two differ the block is compressed. `lows`
-and `highs` have one int per "q" block. Blocks start at multiples of `align`, counted from
-the body's first byte; there are no bytes behind the last.
+each, `lengths` the bytes as stored: where the two differ the block is compressed. Blocks
+start at multiples of `align`, counted from the body's first byte; there are no bytes behind
+the last. Form 02 is read as well: its header has two more parts, which nobody needs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
@@ -25,19 +26,25 @@ __all__ = [
     "ALIGN_FROM",
     "LARGE",
     "MAX_BODY_BYTES",
+    "WITH_BOUNDS",
     "Header",
     "assemble",
     "check_names",
+    "full_size",
 ]
 
-LARGE = 2
+LARGE = 3
+WITH_BOUNDS = 2
+"""The large form of earlier versions."""
 MAX_BODY_BYTES = 1 << 28
-"""Bytes of the blocks of one body, uncompressed: 256 MiB."""
+"""Bytes of the blocks of one body, uncompressed: 256 MiB, at 8 per value that is not stored."""
 ALIGN = 64
 ALIGN_FROM = 4096
 """Bodies above this many bytes start their blocks where Arrow can read them as they lie."""
 _MAX_ALIGN = 4096
-_PARTS = 11
+_PARTS = {LARGE: 9, WITH_BOUNDS: 11}
+_UNSTORED = "tc"
+"""Kinds whose number of values does not follow from their bytes."""
 _PREFIX = Struct("<BI")
 
 
@@ -59,10 +66,8 @@ def assemble(
         data = [compression.compress(codec, block) for block in data]
     align = ALIGN if sum(sizes) > ALIGN_FROM else 1
     kinds = "".join([block.kind for block in blocks])
-    lows = [block.low for block in blocks if block.kind == "q"]
-    highs = [block.high for block in blocks if block.kind == "q"]
     lengths = list(map(len, data))
-    header = values.pack([*shape, codec, align, kinds, sizes, lengths, lows, highs])
+    header = values.pack([*shape, codec, align, kinds, sizes, lengths])
     parts = [_PREFIX.pack(LARGE, len(header)), header]
     end = _PREFIX.size + len(header)
     for block in data:
@@ -70,6 +75,15 @@ def assemble(
         parts += (bytes(gap), block)
         end += gap + len(block)
     return b"".join(parts)
+
+
+def full_size(kinds: str, sizes: Sequence[int], count: int) -> int:
+    """Bytes that the values of blocks take, those that are not stored at 8 each.
+
+    >>> full_size("qtv", [16, 0, 5], 2)
+    37
+    """
+    return sum(sizes) + 8 * count * sum(map(kinds.count, _UNSTORED))
 
 
 class Header:
@@ -83,7 +97,7 @@ class Header:
     """
 
     __slots__ = (
-        "bounds", "codec", "count", "first", "has_keys", "has_offsets",
+        "codec", "count", "first", "has_keys", "has_offsets",
         "kinds", "lengths", "names", "sizes", "starts", "view",
     )  # fmt: skip
 
@@ -94,12 +108,12 @@ class Header:
         if end > len(view):
             raise CorruptBatch(f"a header of {end - _PREFIX.size} bytes in a body of {len(view)}")
         parts = values.unpack(view[_PREFIX.size : end])
-        if type(parts) is not list or len(parts) != _PARTS:
-            raise CorruptBatch(f"a header is not a list of {_PARTS} parts")
+        if type(parts) is not list or len(parts) != _PARTS.get(view[0]):
+            raise CorruptBatch(f"a header is not a list of {_PARTS.get(view[0])} parts")
         self.view = view
-        count, has_keys, has_offsets, names, self.codec, align, kinds, *numbers = parts
+        count, has_keys, has_offsets, names, self.codec, align, kinds, sizes, lengths = parts[:9]
         self._take_shape(count, has_keys, has_offsets, names, kinds)
-        self._take_blocks(*numbers)
+        self._take_blocks(sizes, lengths)
         if self.codec not in compression.CODECS:
             raise CorruptBatch(f"codec {self.codec!r} is unknown: written by a newer version?")
         if type(align) is not int or not 1 <= align <= _MAX_ALIGN:
@@ -123,23 +137,21 @@ class Header:
             raise CorruptBatch("a header without exactly one block of values")
         if "t" in kinds[: self.first + (names is None)]:
             raise CorruptBatch("only a field can be the times again")
-        if kinds[:1] != "q" or (has_offsets and kinds[self.first - 1] != "q"):
+        if kinds[:1] not in ("q", "c") or (has_offsets and kinds[self.first - 1] != "q"):
             raise CorruptBatch("the block of times or of offsets is not packed")
 
-    def _take_blocks(self, sizes: Any, lengths: Any, lows: Any, highs: Any) -> None:
-        for numbers in (sizes, lengths, lows, highs):
+    def _take_blocks(self, sizes: Any, lengths: Any) -> None:
+        for numbers in (sizes, lengths):
             if type(numbers) is not list or not set(map(type, numbers)) <= {int}:
                 raise CorruptBatch("a header without lists of numbers")
         if not len(sizes) == len(lengths) == len(self.kinds):
             raise CorruptBatch("a header with sizes of other blocks")
-        if min(sizes) < 0 or min(lengths) < 0 or sum(sizes) > MAX_BODY_BYTES:
-            raise CorruptBatch(f"blocks of {sum(sizes)} bytes: at most {MAX_BODY_BYTES}")
+        if min(sizes) < 0 or min(lengths) < 0:
+            raise CorruptBatch("a header with sizes below 0")
+        size = full_size(self.kinds, sizes, self.count)
+        if size > MAX_BODY_BYTES:
+            raise CorruptBatch(f"blocks of {size} bytes: at most {MAX_BODY_BYTES}")
         self.sizes, self.lengths = sizes, lengths
-        if not len(lows) == len(highs) == self.kinds.count("q"):
-            raise CorruptBatch("a header with bounds of other blocks")
-        packed = [at for at, kind in enumerate(self.kinds) if kind == "q"]
-        self.bounds = dict(zip(packed, zip(lows, highs)))
-        self.bounds.update((at, self.bounds[0]) for at, k in enumerate(self.kinds) if k == "t")
 
     def _place(self, end: int, align: int) -> None:
         self.starts: list[int] = []

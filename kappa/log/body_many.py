@@ -114,16 +114,8 @@ def _joined(pieces: list[Decoded]) -> Decoded:
         name: list(chain.from_iterable([columns[name] for columns in found])) for name in found[0]
     }
     joined = Decoded(times, keys, None, first.names, columns, None)
-    joined.bounds = _bounds(pieces)
     joined.set_solid(_solid(pieces))
     return joined
-
-
-def _bounds(pieces: list[Decoded]) -> dict[str, tuple[int, int]]:
-    """Bounds over all, of the columns that are packed in each."""
-    common = set(pieces[0].bounds).intersection(*[piece.bounds for piece in pieces])
-    found = {name: [piece.bounds[name] for piece in pieces] for name in common}
-    return {name: (min(b)[0], max(high for _, high in b)) for name, b in found.items()}
 
 
 def _solid(pieces: list[Decoded]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from kappa.codec import values
 from kappa.codec.columns import solid
 from kappa.errors import CorruptBatch
-from kappa.log.body_blocks import LARGE, Header
+from kappa.log.body_blocks import LARGE, WITH_BOUNDS, Header
 
 __all__ = ["SMALL", "Decoded", "codec_of", "decode_body"]
 
@@ -32,12 +32,10 @@ class Decoded:
         names: all fields that the body has; empty where it is not columnar.
         values: the value of each record where the body is not columnar, else None.
         offsets: offset of each relative to the body's first; None for 0, 1, 2, ...
-        bounds: least and greatest value of the decoded int columns that are packed.
     """
 
     __slots__ = (
-        "_header", "_solid", "_times", "bounds", "columns", "count", "keys", "names", "offsets",
-        "values",
+        "_header", "_solid", "_times", "columns", "count", "keys", "names", "offsets", "values",
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +58,6 @@ class Decoded:
         self.names = names
         self.columns = columns
         self.values = values
-        self.bounds: dict[str, tuple[int, int]] = {}
         self._solid: frozenset[str] | None = None
 
     @property
@@ -130,7 +127,7 @@ def decode_body(data: bytes | memoryview, fields: Collection[str] | None = None)
     form = view[0]
     if form == SMALL:
         return _decode_small(view[1:], fields)
-    if form == LARGE:
+    if form in (LARGE, WITH_BOUNDS):
         return _decode_large(view, fields)
     raise CorruptBatch(f"unknown form of body {form}: written by a newer version?")
 
@@ -145,7 +142,7 @@ def codec_of(data: bytes | memoryview) -> str:
     'none'
     """
     view = memoryview(data)
-    return Header(view).codec if len(view) and view[0] == LARGE else "none"
+    return Header(view).codec if len(view) and view[0] != SMALL else "none"
 
 
 def _decode_small(data: memoryview, fields: Collection[str] | None) -> Decoded:
@@ -213,7 +210,7 @@ def ascending(numbers: Sequence[int]) -> bool:
 def _decode_large(view: memoryview, fields: Collection[str] | None) -> Decoded:
     header = Header(view)
     # A step that takes in rows of one window needs no times: the journal has their bounds.
-    times = header if header.holds(0) else header.column(0)
+    times = header if header.holds(0) else _times(header)
     keys = header.column(1) if header.has_keys else None
     offsets = None
     if header.has_offsets:
@@ -231,7 +228,18 @@ def _decode_large(view: memoryview, fields: Collection[str] | None) -> Decoded:
     for name, at in asked.items():
         if kinds[at] == "t":
             columns[name] = list(found.times)
-    found.set_solid(frozenset(name for name, at in asked.items() if kinds[at] != "v"))
-    bounds = header.bounds
-    found.bounds = {name: bounds[at] for name, at in asked.items() if at in bounds}
+    found.set_solid(
+        frozenset(name for name, at in asked.items() if _packed(kinds[at], columns[name]))
+    )
     return found
+
+
+def _times(header: Header) -> list[int]:
+    times = header.column(0)
+    if type(times[0]) is not int:  # of one kind throughout
+        raise CorruptBatch("event times that are no numbers")
+    return times
+
+
+def _packed(kind: str, column: Sequence[Any]) -> bool:
+    return solid(column[:1]) if kind == "c" else kind != "v"

@@ -137,14 +137,17 @@ class WindowInstance(Instance):
         columns[START] = [start] * count
         columns[END] = [end] * count
         columns |= self.results(map(content.__getitem__, keys), kept=kept)
-        return Batch.fired(
-            times=[min(end - 1, MAX_TIME)] * count,
+        time = min(end - 1, MAX_TIME)
+        batch = Batch.fired(
+            times=[time] * count,
             columns=columns,
             order=[(end - 1, encode_key(key), start) for key in keys]
             if self.context.ranked
             else None,
             solid=BOUNDS | self.layout.whole,
         )
+        batch.bounded(time, time)
+        return batch
 
     def read(self, accumulator: list[Any]) -> tuple[Any, ...]:
         """The results of one accumulator that lives on."""

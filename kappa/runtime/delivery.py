@@ -253,6 +253,7 @@ def upserts(batch: Batch) -> tuple[Batch, list[Any]]:
 
 def _body(target: Target, batch: Batch, keys: Sequence[Any] | None) -> Body:
     stored = keys if target.stores_key else None
+    span = (batch.min_time, batch.max_time) if batch.checked else None
     kind, content = batch.columns_or_rows()
     if kind == "columns":
         return encode_columns(
@@ -262,5 +263,8 @@ def _body(target: Target, batch: Batch, keys: Sequence[Any] | None) -> Body:
             codec=target.codec,
             where=target.topic,
             solid=batch.solid,
+            span=span,
         )
-    return encode_body(batch.times, content, stored, codec=target.codec, where=target.topic)
+    return encode_body(
+        batch.times, content, stored, codec=target.codec, where=target.topic, span=span
+    )

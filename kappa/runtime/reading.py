@@ -76,6 +76,7 @@ def read_source(
     batch = (
         _of_columns(joined, runs) if joined.columns is not None else _of_rows(pieces or (), runs)
     )
+    batch.checked = True
     if pieces is None:  # the parts are whole: the journal has the bounds of their times
         batch.bounded(
             min(part.min_time for _, part in parts), max(part.max_time for _, part in parts)

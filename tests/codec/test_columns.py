@@ -24,6 +24,7 @@ drawn = st.one_of(
     st.lists(st.integers(-3, 3) | st.none(), min_size=1, max_size=8),
     st.lists(leaves, min_size=1, max_size=8),
     st.lists(stored, min_size=1, max_size=4),
+    st.tuples(stored, st.integers(2, 5)).map(lambda drawn: [drawn[0]] * drawn[1]),
 )
 
 
@@ -32,11 +33,8 @@ drawn = st.one_of(
 def test_a_column_comes_back_as_it_was(column):
     block = encode_column(column)
     assert exactly(decode_column(block.kind, block.data, len(column)), column)
-    assert codec.solid(column) == (block.kind in "qd")
-    if block.kind == "q":
-        assert (block.low, block.high) == (min(column), max(column))
-    else:
-        assert block.low is block.high is None
+    packed = block.kind in "qd" or (block.kind == "c" and codec.solid(column[:1]))
+    assert codec.solid(column) == packed
 
 
 @pytest.mark.parametrize(
@@ -52,6 +50,17 @@ def test_a_column_comes_back_as_it_was(column):
         ([1.0, float("nan"), -0.0], "d"),
         ([1.0, None], "v"),
         ([True], "v"),
+        ([7], "q"),
+        ([7, 7], "c"),
+        ([7, 8, 7], "q"),
+        ([1 << 63, 1 << 63], "c"),
+        (["a", "a", "a"], "c"),
+        (["a", "b", "a"], "v"),
+        ([None, None], "c"),
+        ([True, True], "c"),
+        ([True, 1], "v"),
+        ([0.0, 0.0], "d"),
+        ([(1,), (1,)], "v"),
         (["a"], "v"),
         ([[1]], "v"),
     ],
@@ -92,6 +101,8 @@ def test_equality_is_asked_of_ints_only():
 
     with pytest.raises(RecordRefused):
         encode_column([5, Trap()], times=[5, 7])
+    with pytest.raises(RecordRefused):
+        encode_column([Trap(), Trap()])
 
 
 @pytest.mark.parametrize(
@@ -100,6 +111,8 @@ def test_equality_is_asked_of_ints_only():
         ("q", bytes(15), 2), ("q", bytes(8), 2), ("q", bytes(24), 2), ("d", b"", 1),
         ("v", b"\x92\x01", 2), ("v", b"\x91\x01", 2), ("v", b"\x81\x01\x02", 1), ("v", b"\x01", 1),
         ("t", b"", 1), ("x", bytes(8), 1), ("", b"", 0),
+        ("c", b"", 2), ("c", b"\x90", 2), ("c", b"\x92\x01\x01", 2), ("c", b"\x01", 2),
+        ("c", b"\x91\x90", 2), ("c", b"\x91\xcb" + bytes(8), 2),
     ],
 )  # fmt: skip
 def test_a_block_of_another_size_is_corrupt(kind, data, count):

@@ -55,6 +55,10 @@ MADE = {
     "large-zlib": lambda: encode_body(TIMES, MANY, codec="zlib"),
     "large-zstd": lambda: encode_body(TIMES, MANY, codec="zstd"),
 }
+EARLIER = [name for name in MADE if name.startswith("large-")]
+"""Form 02, which is read but no longer written."""
+MADE |= {name.replace("large-", "large3-"): MADE[name] for name in EARLIER}
+MADE["large3-same"] = lambda: encode_body([7] * 40, [{"a": 5, "b": "x", "c": None}] * 40)
 
 
 def test_every_stored_body_is_tested():
@@ -65,7 +69,7 @@ def test_every_stored_body_is_tested():
 def test_a_stored_body_reads_as_it_did(name):
     _, data = STORED[name]
     found, made = decode_body(data), decode_body(MADE[name]().data)
-    for part in ("times", "keys", "offsets", "names", "columns", "values", "solid", "bounds"):
+    for part in ("times", "keys", "offsets", "names", "columns", "values", "solid"):
         assert repr(getattr(found, part)) == repr(getattr(made, part)), part
 
 
@@ -75,15 +79,15 @@ def test_a_stored_body_reads_as_the_records_that_went_in():
     kept = decode_body(STORED["large-kept"][1])
     assert kept.rows() == MANY[1:]
     assert (kept.keys, kept.times, kept.offsets) == (KEYS[1:], TIMES[1:], list(range(1, 40)))
-    for name in ("large-rows", "large-keys", "large-zlib", "large-zstd"):
+    for name in ("large-rows", "large3-rows", "large-keys", "large3-zlib", "large3-zstd"):
         assert decode_body(STORED[name][1]).rows() == MANY
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", [name for name in MADE if name not in EARLIER])
 def test_a_body_is_written_as_it_was(name):
     codec, data = STORED[name]
     if codec == "none":
         assert MADE[name]().data.hex() == data.hex()
     else:
-        plain = STORED["large-rows"][1]
+        plain = STORED["large3-rows"][1]
         assert MADE[name]().content_crc == crc32(plain)

@@ -20,7 +20,7 @@ from kappa.codec import register
 from kappa.errors import ConfigError, CorruptBatch, RecordRefused
 from kappa.log import body as writer
 from kappa.log.body import decode_body, encode_body, encode_columns, keep_rows
-from kappa.log.body_blocks import ALIGN, Header
+from kappa.log.body_blocks import ALIGN, LARGE, Header
 from kappa.time import MAX_TIME, MIN_TIME
 
 CODECS = ("none", "zlib", "zstd")
@@ -106,8 +106,6 @@ def test_only_asked_fields_are_decoded(rows, codec, data):
         if name in whole.solid:
             assert types in ({int}, {float})
             assert types == {float} or all(-(1 << 63) <= n < 1 << 63 for n in whole.columns[name])
-        if name in whole.bounds:
-            assert whole.bounds[name] == (min(whole.columns[name]), max(whole.columns[name]))
 
 
 def rows_and_times(count):
@@ -127,15 +125,14 @@ def test_small_and_large_forms_hold_the_same(count, codec):
     found = decode_body(body.data)
     assert rows_of(found) == rows
     assert found.solid == {"auction", "price", "ts"}
-    assert (body.data[0] == 2) == (count > writer.SMALL_ROWS)
-    if body.data[0] == 2:
-        assert found.bounds["ts"] == (times[0], times[-1])
+    assert (body.data[0] == LARGE) == (count > writer.SMALL_ROWS)
+    if body.data[0] == LARGE:
         assert found.columns["ts"] is not found.times  # nobody else's list
 
 
 def test_one_large_value_is_not_small():
     body = encode_body([1], [{"a": "x" * 10_000}], codec="zlib")
-    assert body.data[0] == 2
+    assert body.data[0] == LARGE
     assert len(body.data) < 400
     assert decode_body(body.data).columns == {"a": ["x" * 10_000]}
 
@@ -145,6 +142,26 @@ def test_a_field_that_is_the_event_time_is_stored_once():
     with_time = len(encode_body(times, rows).data)
     without = len(encode_body(times, [{**row, "ts": None} for row in rows]).data)
     assert with_time < without + 20
+
+
+def test_a_value_that_all_records_have_is_stored_once():
+    rows = [{"start": 5, "zone": "NYC", "none": None, "n": at} for at in range(500)]
+    body = encode_body([9] * 500, rows)
+    assert len(body.data) < 8 * 500 + 200
+    found = decode_body(body.data)
+    assert found.rows() == rows and found.times == [9] * 500
+    assert found.solid == {"start", "n"}
+    found.columns["start"][0] = 6
+    assert decode_body(body.data).columns["start"][0] == 5
+    assert not decode_body(encode_body([9] * 500, [{"big": 1 << 63}] * 500).data).solid
+
+
+def test_times_that_are_known_are_taken_as_they_are():
+    rows, times = rows_and_times(500)
+    assert encode_body(times, rows, span=(times[0], times[-1])) == encode_body(times, rows)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    span = times[0], times[-1]
+    assert encode_columns(times, columns, span=span) == encode_columns(times, columns)
 
 
 def test_large_bodies_start_their_blocks_where_arrow_can_read_them():
@@ -272,6 +289,10 @@ def test_a_body_above_the_limit_is_refused(monkeypatch):
     monkeypatch.setattr(writer, "MAX_BODY_BYTES", 5000)
     with pytest.raises(RecordRefused, match="append fewer"):
         encode_body([1], ["x" * 5000])
+    rows = [{"t": 1, "zone": "NYC"}] * 200  # stored once, but read as often as there are rows
+    encode_body([1] * 200, rows)
+    with pytest.raises(RecordRefused, match="append fewer"):
+        encode_body([1] * 210, [*rows, *rows[:10]])
 
 
 # ---- compaction

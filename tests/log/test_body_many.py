@@ -55,8 +55,6 @@ def test_bodies_read_together_hold_what_each_holds(data, fields):
             assert exactly(column, [value for one in each for value in one.columns[name]])
             if name in found.solid:
                 assert set(map(type, column)) in ({int}, {float})
-            if name in found.bounds:
-                assert found.bounds[name] == (min(column), max(column))
         assert all(one.solid >= found.solid for one in each)
     else:
         assert exactly(found.values, [row for one in each for row in one.rows()])

@@ -31,7 +31,7 @@ def test_the_small_example_is_what_is_written():
 
 def test_the_large_example_is_what_is_written():
     times = [1000 + at for at in range(33)]
-    rows = [{"ts": 1000 + at, "x": at / 2, "who": "a"} for at in range(33)]
+    rows = [{"ts": 1000 + at, "x": at / 2, "who": "ab"[at % 2], "at": "NYC"} for at in range(33)]
     data = body.encode_body(times, rows).data
     places = [0, *map(int, re.findall(r"# byte (\d+)\n", PAGE))]
     assert LARGE[-1] == b"" and len(places) == len(LARGE) - 1
