@@ -17,6 +17,7 @@ from kappa.version import __version__
 
 COMMANDS = {
     "checkpoints": "kappa.cli.versions",
+    "contract": "kappa.cli.contracts",
     "diff": "kappa.cli.versions",
     "explain": "kappa.cli.explain",
     "history": "kappa.cli.history",

@@ -24,16 +24,49 @@ def find_pipeline(address: str) -> Pipeline:
     Raises:
         ConfigError: there is none, or its module fails; the message names the line.
     """
+    return find_object(address, Pipeline, "pipeline")
+
+
+def find_object(address: str, kind: type[T], word: str) -> T:
+    """What `address` names, of a kind; a function without arguments is called for it.
+
+    Args:
+        address: `module:object` or `path.py:object`; the object may be left out where the
+            module has exactly one of the kind.
+        kind: what it has to be.
+        word: what messages call it.
+
+    Raises:
+        ConfigError: there is none, or its module fails; the message names the line.
+    """
     where, _, name = address.partition(":")
     module = _module(where)
-    found = _named(module, name, address) if name else _only(module, address)
-    if isinstance(found, Pipeline):
+    if name:
+        found = _named(module, name, address, _hint(module, kind, word))
+    else:
+        found = _only(module, address, kind, word)
+    if isinstance(found, kind):
         return found
     if callable(found):
         made = _guarded(found, address)
-        if isinstance(made, Pipeline):
+        if isinstance(made, kind):
             return made
-    raise ConfigError(f"{address} is a {type(found).__name__}, not a Pipeline")
+    raise ConfigError(f"{address} is a {type(found).__name__}, not a {kind.__name__}")
+
+
+def find_function(address: str) -> Callable[..., object]:
+    """The function at `module:function` or `path.py:function`.
+
+    Raises:
+        ConfigError: there is none, or its module fails.
+    """
+    where, _, name = address.partition(":")
+    if not name:
+        raise ConfigError(f"{address}: give module:function or path.py:function")
+    found = _named(_module(where), name, address, "")
+    if not callable(found):
+        raise ConfigError(f"{address} is a {type(found).__name__}, not a function")
+    return found
 
 
 def _module(where: str) -> ModuleType:
@@ -80,26 +113,26 @@ def _guarded(call: Callable[[], T], where: str) -> T:
         raise ConfigError(f"{where} fails: {type(error).__name__}: {error}{line}") from error
 
 
-def _named(module: ModuleType, name: str, address: str) -> object:
+def _named(module: ModuleType, name: str, address: str, hint: str) -> object:
     found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
-            raise ConfigError(f"{address}: {module.__name__} has no {name!r}{_hint(module)}")
+            raise ConfigError(f"{address}: {module.__name__} has no {name!r}{hint}")
         found = getattr(found, part)
     return found
 
 
-def _only(module: ModuleType, address: str) -> object:
-    names = _pipelines(module)
+def _only(module: ModuleType, address: str, kind: type, word: str) -> object:
+    names = _names(module, kind)
     if len(names) != 1:
-        raise ConfigError(f"say which pipeline, as {address}:NAME{_hint(module)}")
+        raise ConfigError(f"say which {word}, as {address}:NAME{_hint(module, kind, word)}")
     return getattr(module, names[0])
 
 
-def _pipelines(module: ModuleType) -> list[str]:
-    return sorted(name for name, value in vars(module).items() if isinstance(value, Pipeline))
+def _names(module: ModuleType, kind: type) -> list[str]:
+    return sorted(name for name, value in vars(module).items() if isinstance(value, kind))
 
 
-def _hint(module: ModuleType) -> str:
-    names = _pipelines(module)
-    return f"; its pipelines are {', '.join(names)}" if names else "; it has no pipeline"
+def _hint(module: ModuleType, kind: type, word: str) -> str:
+    names = _names(module, kind)
+    return f"; its {word}s are {', '.join(names)}" if names else f"; it has no {word}"

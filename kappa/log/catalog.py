@@ -12,6 +12,7 @@ reads a newer log as long as the file format is the same.
                                                   "rollback", back to what stood before
     version       {"pipeline", "version", ...}   merged over what is known of it
     void          {"lsn"}                        readers skip that append
+    contract      {"topic": id, "version", "contract", ...}       see `kappa.log.contracts`
     retention     {"topic", "starts": {partition: first offset}}
     compaction    {"topic", "partition", "segments": {segment: generation}}
     recovered     {"epoch", "cut_bytes", "aside"}
@@ -150,6 +151,8 @@ class Catalog:
         producers: by id; `by_index` the same, by the number that appends carry.
         voided: LSNs of appends that readers skip.
         compacted: generation of a rewritten segment by (topic id, partition, segment).
+        contracts: by topic id, the versions of its contract, oldest first.
+        contract_changes: how many contracts were set or taken away.
         epoch: raised whenever a recovery cut the log.
         runs: the newest run records.
         unknown: how many control records of unknown kinds were met.
@@ -164,6 +167,8 @@ class Catalog:
         self.by_index: list[ProducerState] = []
         self.voided: set[int] = set()
         self.compacted: dict[tuple[int, int, int], int] = {}
+        self.contracts: dict[int, list[dict[str, Any]]] = {}
+        self.contract_changes = 0
         self.epoch = 1
         self.runs: list[dict[str, Any]] = []
         self.unknown = 0
@@ -229,6 +234,8 @@ class Catalog:
         move = getattr(self, f"_on_{entry.kind}", None)
         if move is None:
             self.unknown += 1
+        elif entry.kind == "contract":
+            move({**(entry.data or {}), "lsn": entry.lsn, "append_time": entry.append_time})
         else:
             move(entry.data or {})
 
@@ -245,6 +252,7 @@ class Catalog:
         if topic is not None:
             self._names.pop((topic.name, topic.version), None)
             self._whole.pop(self.full_names.pop(topic.id), None)
+            self.contracts.pop(topic.id, None)
             if topic.version is not None and self.aliases.get(topic.name) == topic.version:
                 self.aliases.pop(topic.name)
 
@@ -275,6 +283,10 @@ class Catalog:
 
     def _on_void(self, data: Mapping[str, Any]) -> None:
         self.voided.add(data["lsn"])
+
+    def _on_contract(self, data: Mapping[str, Any]) -> None:
+        self.contracts.setdefault(data["topic"], []).append(dict(data))
+        self.contract_changes += 1
 
     def _on_retention(self, data: Mapping[str, Any]) -> None:
         """The heads hold where partitions start."""
@@ -314,6 +326,8 @@ class Catalog:
             "producers": [state.saved() for state in self.by_index],
             "voided": sorted(self.voided),
             "compacted": [(*where, at) for where, at in sorted(self.compacted.items())],
+            "contracts": [data for known in self.contracts.values() for data in known],
+            "contract_changes": self.contract_changes,
             "epoch": self.epoch,
             "runs": self.runs,
             "unknown": self.unknown,
@@ -334,6 +348,9 @@ class Catalog:
         catalog.producers = {state.id: state for state in catalog.by_index}
         catalog.voided = set(saved["voided"])
         catalog.compacted = {tuple(at[:3]): at[3] for at in saved["compacted"]}
+        for data in saved.get("contracts", ()):
+            catalog._on_contract(data)
+        catalog.contract_changes = saved.get("contract_changes", 0)
         catalog.epoch = saved["epoch"]
         catalog.runs = [dict(run) for run in saved["runs"]]
         catalog.unknown = saved["unknown"]

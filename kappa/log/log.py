@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kappa.errors import ConfigError
 from kappa.log import compare, promotion
+from kappa.log.admission import Admission
 from kappa.log.catalog import Catalog, Topic, check_name
 from kappa.log.compaction import Compacted, compact_all
 from kappa.log.files import Files, OsFiles
@@ -25,7 +26,7 @@ from kappa.log.producer import Mode, Producer, ProducerHandle, open_producer
 from kappa.log.reader import LSN, Record, read
 from kappa.log.recovery import RecoveryReport
 from kappa.log.retention import Removed, retain_all
-from kappa.log.rows import Limits, Times, encode_rows
+from kappa.log.rows import Limits, Times
 from kappa.log.settings import Settings
 from kappa.log.staging import AppendResult, Draft
 from kappa.log.store import Store
@@ -100,7 +101,7 @@ class Log:
         self.recovery: RecoveryReport = opened.report
         self._store: Store = opened.store
         self._held = opened.held
-        self._limits = Limits(max_record_bytes, max_append_bytes)
+        self._admission = Admission(self._store, Limits(max_record_bytes, max_append_bytes))
 
     @classmethod
     def memory(cls, *, clock: Clock | None = None, **options: Any) -> Log:
@@ -216,42 +217,18 @@ class Log:
 
         Raises:
             UnknownTopic, RecordRefused, ConfigError: nothing was appended.
+            ContractViolation: the topic's contract refuses a record; nothing was appended.
             LogLocked, LogError: likewise, unless a sync failed.
 
         Cost: about 20 µs for one small dict, 0.3 µs per further record.
         """
         found = self._writable(topic)
-        clock_ms, last_ms = self.clock.now_ms(), self._store.ledger.append_time
-        encoded = encode_rows(
-            found,
-            values,
-            key=key,
-            time=time,
-            partition=partition,
-            now=clock_ms if clock_ms > last_ms else last_ms,
-            limits=self._limits,
-        )
-        claims = () if encoded.bodies else ((found.id, None),)
-        result = self._store.commit((Draft(encoded.bodies, claims),))[0]
-        letters = encoded.dead_letters
-        return result._replace(dead_letters=letters) if letters else result
+        return self._admission.append(found, values, key=key, time=time, partition=partition)
 
     def append_many(self, values: Mapping[str, Iterable[Any]]) -> AppendResult:
         """Appends records to several topics as one append: all or none, one LSN."""
-        self._store.check()
-        now = max(self.clock.now_ms(), self._store.ledger.append_time)
-        bodies: list[Any] = []
-        claims: list[tuple[int, int | None]] = []
-        letters = 0
-        for name, rows in values.items():
-            topic = self._writable(name)
-            encoded = encode_rows(topic, rows, now=now, limits=self._limits)
-            bodies += encoded.bodies
-            letters += encoded.dead_letters
-            if not encoded.bodies:
-                claims.append((topic.id, None))
-        result = self._store.commit((Draft(bodies, claims),))[0]
-        return result._replace(dead_letters=letters) if letters else result
+        given = [(self._writable(name), rows) for name, rows in values.items()]
+        return self._admission.append_many(given)
 
     def heartbeat(self, topic: str, until: Instant) -> AppendResult:
         """Claims that no record of the topic will follow at or before `until`."""
@@ -269,7 +246,7 @@ class Log:
         """Opens a producer, which appends in batches and may be idempotent; see `Producer`."""
         found = self._writable(topic)
         handle = None if id is None else self.open_producer(id, mode=mode)
-        return Producer(self._store, found, handle, batch=batch, limits=self._limits)
+        return Producer(self._store, found, handle, batch=batch, admission=self._admission)
 
     def open_producer(self, id: str, *, mode: Mode = "monotone") -> ProducerHandle:
         """Raises a producer's epoch, which fences whoever had it open; for `commit`."""

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
 from kappa.errors import ConfigError, SequenceError
+from kappa.log.admission import Admission
 from kappa.log.catalog import Topic
-from kappa.log.rows import Limits, encode_rows
 from kappa.log.staging import AppendResult, Draft
 from kappa.log.store import Store
 from kappa.time import Instant, instant_ms
@@ -59,7 +59,7 @@ class Producer:
         topic: where to.
         handle: the opened producer; None is one without an id.
         batch: records per append.
-        limits: sizes that are refused.
+        admission: what holds records to contracts and encodes them.
 
     >>> from kappa.log import Log
     >>> log = Log.memory()
@@ -78,7 +78,7 @@ class Producer:
         handle: ProducerHandle | None,
         *,
         batch: int,
-        limits: Limits,
+        admission: Admission,
     ) -> None:
         if type(batch) is not int or batch < 1:
             raise ConfigError(f"batch is {batch!r}: give a whole number from 1 on")
@@ -87,7 +87,7 @@ class Producer:
         self._store = store
         self._handle = handle
         self._batch = batch
-        self._limits = limits
+        self._admission = admission
         self._values: list[Any] = []
         self._keys: list[Any] = []
         self._times: list[Instant | None] = []
@@ -159,25 +159,32 @@ class Producer:
         """
         if not self._values:
             return None
-        store = self._store
-        store.check()
-        now = max(store.clock.now_ms(), store.ledger.append_time)
-        encoded = encode_rows(
-            self.topic,
-            self._values,
-            key=self._given(self._keys, "key", self.topic.key),
-            time=self._given(self._times, "time", self.topic.time, now),
-            now=now,
-            limits=self._limits,
-        )
         first, last = (self._sequences[0], self._sequences[-1]) if self._sequences else (None, None)
-        # Content is not compared: times may be the clock's, and a repeat is one by its number.
-        draft = Draft(encoded.bodies, (), *self._name(), first, last, checked=False)
-        result = store.commit((draft,))[0]
+
+        def draft(contracts: int, now: int) -> tuple[Draft, int]:
+            encoded = self._admission.encode(
+                self.topic,
+                self._values,
+                now,
+                key=self._given(self._keys, "key", self.topic.key),
+                time=self._given(self._times, "time", self.topic.time, now),
+            )
+            # Content is not compared: times may be the clock's, and a repeat is one by its
+            # number.
+            made = Draft(
+                encoded.bodies,
+                (),
+                *self._name(),
+                first,
+                last,
+                checked=False,
+                contracts=contracts,
+            )
+            return made, encoded.dead_letters
+
+        result = self._admission.commit(draft)
         self._values, self._keys, self._times, self._sequences = [], [], [], []
         self._last = last
-        if encoded.dead_letters:
-            result = result._replace(dead_letters=encoded.dead_letters)
         return result
 
     def _given(self, given: list[Any], what: str, field: object, default: Any = None) -> Any:

@@ -15,12 +15,14 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from kappa.codec import check_key, encode, stable_hash
+from kappa.contracts.guard import Guard
 from kappa.errors import ConfigError, RecordRefused
 from kappa.log.body import Body, encode_body
 from kappa.log.catalog import Topic
-from kappa.time import MAX_TIME, MIN_TIME, Instant, format_time, instant_ms
+from kappa.log.refusals import Rows, unreadable
+from kappa.time import MAX_TIME, MIN_TIME, Instant, instant_ms
 
-__all__ = ["Bodies", "Limits", "Times", "encode_rows"]
+__all__ = ["Bodies", "Limits", "Times", "encode_rows", "listed"]
 
 Times: TypeAlias = "Instant | Sequence[Instant] | Callable[[Any], Instant] | None"
 """One instant for all, a list with one for each, a function of the value, or None."""
@@ -53,6 +55,7 @@ def encode_rows(
     partition: int | None = None,
     now: int,
     limits: Limits,
+    guard: Guard | None = None,
 ) -> Bodies:
     """Encodes records for a topic.
 
@@ -64,38 +67,81 @@ def encode_rows(
         partition: overrides what the key says.
         now: event time of records that have none.
         limits: sizes that are refused.
+        guard: the topic's contract.
 
     Raises:
+        ContractViolation: a record breaks a promise whose breach refuses the append.
         RecordRefused: a record lacks the topic's time or key field, or cannot be stored.
         ConfigError: wrong arguments.
     """
-    rows = values if type(values) is list else _listed(values)
-    if not rows:
+    rows = Rows(topic, listed(values), key, time, None if guard is None else guard.name)
+    if guard is not None:
+        rows.set_aside(guard.aside(rows.values))
+        times, keys, stored = _guarded(rows, guard, now)
+    else:
+        times, keys, stored = _read(rows, now)
+    if not rows.values and not rows.letters:
         return Bodies([])
-    times = _times(topic, rows, time, now)
-    keys, stored = _keys(topic, rows, key)
     if partition is not None and not 0 <= partition < topic.partitions:
         raise ConfigError(
             f"{topic.full_name} has partitions 0 to {topic.partitions - 1}, not {partition}",
             topic=topic.full_name,
         )
-    letters: list[Any] = []
-    if topic.max_future_skew_ms is not None and max(times) > now + topic.max_future_skew_ms:
-        rows, times, keys, letters = _early(topic, rows, times, keys, now)
-    found = _split(topic, rows, times, keys, stored=stored, partition=partition)
-    _check_sizes(topic, rows, found, limits)
-    if letters and topic.dead_letters is not None:
-        body = encode_body([now] * len(letters), letters, where=f"{topic.full_name}.dead_letters")
-        found.append((topic.dead_letters, 0, body))
-    return Bodies(found, len(letters))
+    skew = topic.max_future_skew_ms
+    if skew is not None and times and max(times) > now + skew:
+        times, keys = rows.early(times, keys, now)
+    found = _split(topic, rows.values, times, keys, stored=stored, partition=partition)
+    _check_sizes(topic, rows.values, found, limits)
+    letters = topic.dead_letters if guard is None else guard.dead_letters or topic.dead_letters
+    if rows.letters and letters is not None:
+        where = f"{topic.full_name}.dead_letters"
+        body = encode_body([now] * len(rows.letters), rows.letters, where=where)
+        found.append((letters, 0, body))
+    return Bodies(found, len(rows.letters))
 
 
-def _listed(values: Iterable[Any]) -> list[Any]:
+def listed(values: Iterable[Any]) -> list[Any]:
+    """The records as a list.
+
+    Raises:
+        ConfigError: it is one record.
+    """
+    if type(values) is list:
+        return values
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise ConfigError(
             f"append takes a list of records, not one {type(values).__name__}: put it in a list"
         )
     return list(values)
+
+
+def _read(rows: Rows, now: int) -> tuple[list[int], list[Any] | None, bool]:
+    """Times and keys of records, and whether the keys have to be stored."""
+    if not rows.values:
+        return [], None, False
+    times = _times(rows.topic, rows.values, rows.time, now)
+    return times, *_keys(rows.topic, rows.values, rows.key)
+
+
+def _guarded(rows: Rows, guard: Guard, now: int) -> tuple[list[int], list[Any] | None, bool]:
+    """The same; where the contract diverts, records without them are set aside."""
+    try:
+        return _read(rows, now)
+    except RecordRefused:
+        if not guard.diverts or callable(rows.time) or callable(rows.key):
+            raise
+        whole = rows.values
+
+        def read(values: list[Any]) -> None:
+            if rows.time is None:
+                _times(rows.topic, values, None, now)
+            if rows.key is None:
+                _keys(rows.topic, values, None)
+
+        rows.set_aside(unreadable(rows, read))
+        if rows.values is whole:
+            raise
+        return _read(rows, now)
 
 
 # Times.
@@ -152,28 +198,6 @@ def _one_field(topic: Topic, at: int, row: Any, name: str, what: str) -> Any:
             field=name,
         )
     return found
-
-
-def _early(
-    topic: Topic, rows: list[Any], times: list[int], keys: list[Any] | None, now: int
-) -> tuple[list[Any], list[int], list[Any] | None, list[Any]]:
-    """Parts the records that lie too far in the future, as rows of dead letters."""
-    latest = now + (topic.max_future_skew_ms or 0)
-    kept = [at for at, time in enumerate(times) if time <= latest]
-    letters = [
-        {
-            "error": f"event time {format_time(time)} lies {time - now} ms ahead of the append,"
-            f" more than max_future_skew allows ({topic.max_future_skew_ms} ms)",
-            "topic": topic.full_name,
-            "time": time,
-            "key": None if keys is None else keys[at],
-            "record": rows[at],
-        }
-        for at, time in enumerate(times)
-        if time > latest
-    ]
-    left = None if keys is None else [keys[at] for at in kept]
-    return [rows[at] for at in kept], [times[at] for at in kept], left, letters
 
 
 # Keys and partitions.

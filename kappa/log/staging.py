@@ -28,7 +28,7 @@ from kappa.log.heads import SEGMENT_START, Head
 from kappa.log.journal import Part, frame
 from kappa.log.ledger import Ledger
 
-__all__ = ["AppendResult", "Draft", "Stage", "Written", "content_crc"]
+__all__ = ["AppendResult", "ContractMoved", "Draft", "Stage", "Written", "content_crc"]
 
 _new = tuple.__new__
 _last_of = itemgetter(1)
@@ -48,6 +48,8 @@ class Draft(NamedTuple):
         flags: `CLOSING` or 0.
         append_time: None for the clock's; outputs carry that of the LSN they answer.
         checked: a repeat must have equal content, else `OutputDiffers`.
+        contracts: how many contracts had been set when its records were held to them; None
+            where they need not be.
     """
 
     bodies: Sequence[tuple[int, int | None, Body]] = ()
@@ -60,6 +62,11 @@ class Draft(NamedTuple):
     flags: int = 0
     append_time: int | None = None
     checked: bool = True
+    contracts: int | None = None
+
+
+class ContractMoved(Exception):
+    """A contract was set while records were held to the one before: judge them again."""
 
 
 class Written(NamedTuple):
@@ -133,8 +140,11 @@ class Stage:
         Raises:
             UnknownTopic: a topic of it was deleted.
             ProducerFenced, SequenceError, OutputDiffers: as R3 says.
+            ContractMoved: a contract was set since its records were judged.
         """
-        bodies, claims, index, epoch, first, last, origin, flags, append_time, checked = draft
+        bodies, claims, index, epoch, first, last, origin, flags, append_time, checked, seen = draft
+        if seen is not None and seen != self._ledger.catalog.contract_changes:
+            raise ContractMoved
         crc = 0
         producer: ProducerState | None = None
         if index is not None:

@@ -11,7 +11,7 @@ from kappa.log.catalog import Topic, check_name
 from kappa.log.heads import topic_folder
 from kappa.log.store import Store, Writing
 
-__all__ = ["TopicOptions", "create_topic", "delete_topic"]
+__all__ = ["DEAD_LETTERS", "TopicOptions", "create_topic", "dead_letters_of", "delete_topic"]
 
 MAX_PARTITIONS = 10_000
 DEAD_LETTERS = ".dead_letters"
@@ -71,7 +71,7 @@ def create_topic(
             raise ConfigError(f"topic {name!r} has no versions, so {name}@{version} cannot be")
         letters = None
         if options.max_future_skew_ms is not None:
-            letters = _dead_letters(store, writing, name + DEAD_LETTERS, version)
+            letters = dead_letters_of(store, writing, name + DEAD_LETTERS, version)
         return _make(store, writing, name, version, asdict(options) | {"dead_letters": letters})
 
 
@@ -86,7 +86,8 @@ def _existing(found: Topic, options: TopicOptions, if_exists: str) -> Topic:
     return found
 
 
-def _dead_letters(store: Store, writing: Writing, name: str, version: int | None) -> int:
+def dead_letters_of(store: Store, writing: Writing, name: str, version: int | None) -> int:
+    """The id of a topic for dead letters, which is made if it is not there."""
     found = store.ledger.catalog.find(name, version)
     return found.id if found else _make(store, writing, name, version, {}).id
 

@@ -24,6 +24,7 @@ from kappa.contracts.expectations import (
     RecordExpectation,
     WindowExpectation,
 )
+from kappa.contracts.expectations.expectation import broken
 from kappa.contracts.results import RESULT_FIELDS, of_record, of_records, of_window
 from kappa.errors import ConfigError, ContractViolation
 from kappa.expressions import Selector
@@ -104,7 +105,7 @@ class ExpectInstance(Instance):
 
     def process(self, batch: Batch) -> Sequence[Batch]:
         """Lets rows pass, sets some aside, reports others."""
-        wrong = [(one, unexpected(one, batch)) for one in self.acting if not one.passes(batch)]
+        wrong = [(one, unexpected(one, batch)) for one in broken(self.acting, batch)]
         if not wrong:
             return [passed(batch, self.context)]
         self._stop(batch, wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kappa.contracts.contract import Contract
 from kappa.contracts.expectations import Expectation, RecordExpectation
 from kappa.expressions import Selector
 from kappa.operators import Expect, Judge, Verdicts, WindowAggregate
@@ -16,7 +17,7 @@ from kappa.windows import Window
 def add_expectations(
     graph: Graph,
     edge: Edge,
-    expectations: Sequence[Expectation],
+    expectations: Sequence[Expectation | Contract],
     *,
     key: Selector,
     window: Window | None,
@@ -29,7 +30,8 @@ def add_expectations(
     Args:
         graph: that grows.
         edge: of the rows to judge.
-        expectations: what to hold them to.
+        expectations: what to hold them to; of a contract, without a window, what it
+            promises of each record.
         key: what groups them, where there are windows.
         window: of the statistics; None where each record is judged by itself.
         lateness: how long after its end a window still takes records.
@@ -39,7 +41,15 @@ def add_expectations(
     Raises:
         ConfigError: an expectation needs a window.
     """
-    rules = tuple(expectations)
+    contracts = [one for one in expectations if isinstance(one, Contract)]
+    if contract is None and contracts:
+        contract = contracts[0].topic
+    rules = tuple(
+        rule
+        for one in expectations
+        for rule in (one.rules if isinstance(one, Contract) else (one,))
+        if window is not None or not isinstance(one, Contract) or _of_record(rule)
+    )
     check_expectations(rules, windowed=window is not None)
     if window is not None:
         label = name or f"expect by {', '.join(key.names) or 'nothing'} in {window.kind}"
@@ -57,3 +67,8 @@ def add_expectations(
     if name is not None:
         graph.rename(passed, f"{name}: records")
     return passed
+
+
+def _of_record(rule: Expectation) -> bool:
+    """Whether a rule can be judged record by record."""
+    return isinstance(rule, RecordExpectation) and rule.mostly == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+from kappa.contracts.contract import Contract
 from kappa.contracts.expectations import Expectation
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
@@ -189,7 +190,7 @@ class Stream(Generic[T]):
 
     def expect(
         self,
-        *expectations: Expectation,
+        *expectations: Expectation | Contract,
         window: Window | None = None,
         lateness: Duration = 0,
         name: str | None = None,
@@ -200,7 +201,7 @@ class Stream(Generic[T]):
         is reported, sends the record to the dead letters, or ends the run.
 
         Args:
-            expectations: see `kappa.expectations`.
+            expectations: see `kappa.expectations`; a `Contract` stands for its promises.
             window: of which records the statistics and the shares `mostly` are.
             lateness: how long after its end a window still takes records.
             name: of the steps, where a pipeline has several of a kind.

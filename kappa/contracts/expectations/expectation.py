@@ -16,6 +16,7 @@ from math import isnan
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from kappa.batch import Batch
+from kappa.codec.columns import exact_types
 from kappa.errors import ConfigError
 
 Severity: TypeAlias = Literal["warn", "dead_letter", "stop"]
@@ -149,6 +150,12 @@ class RecordExpectation(Expectation):
         verdicts = self.verdicts(batch)
         return verdicts is None or False not in verdicts
 
+    def cleared(self, look: Look) -> bool:
+        """Whether what is known of the columns shows that no record is unexpected; False
+        says nothing.
+        """
+        return False
+
     def verdicts(self, batch: Batch) -> Verdicts | None:
         """The verdict on each record; None if all are as expected and none is missing."""
         raise NotImplementedError
@@ -164,6 +171,46 @@ class RecordExpectation(Expectation):
     def judge(self, judged: int, unexpected: int) -> bool:
         """Whether so many unexpected among the judged records are few enough."""
         return judged == 0 or (judged - unexpected) / judged >= self.mostly
+
+
+class Look:
+    """What is known of a batch's columns, found once for all rules.
+
+    Args:
+        batch: the records.
+    """
+
+    __slots__ = ("_kinds", "batch")
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self._kinds: dict[str, frozenset[type]] = {}
+
+    def kinds(self, name: str) -> frozenset[type]:
+        """The types of a field's values; nothing is read where the log has told them."""
+        found = self._kinds.get(name)
+        if found is None:
+            found = self._kinds[name] = self._found(name)
+        return found
+
+    def _found(self, name: str) -> frozenset[type]:
+        if name in self.batch.ranges:
+            return _INT
+        column = self.batch.column(name, None)
+        if not column:
+            return frozenset()
+        if name in self.batch.solid:
+            return frozenset((type(column[0]),))
+        return frozenset(exact_types(column))
+
+
+_INT = frozenset({int})
+
+
+def broken(rules: Sequence[RecordExpectation], batch: Batch) -> list[RecordExpectation]:
+    """The rules that some record of a batch breaks."""
+    look = Look(batch)
+    return [rule for rule in rules if not rule.cleared(look) and not rule.passes(batch)]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -129,7 +129,7 @@ class PairInSet(Pair):
         value_pairs_set: the pairs.
     """
 
-    value_pairs_set: tuple[tuple[Any, Any], ...] = ()
+    value_pairs_set: Collection[Sequence[Any]] = ()
 
     name: ClassVar[str] = "expect_column_pair_values_to_be_in_set"
 
@@ -160,7 +160,7 @@ class SumEquals(SeveralColumns):
         sum_total: the total.
     """
 
-    column_list: tuple[str, ...]
+    column_list: Collection[str]
     sum_total: float
 
     name: ClassVar[str] = "expect_multicolumn_sum_to_equal"
@@ -170,7 +170,7 @@ class SumEquals(SeveralColumns):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.column_list
+        return tuple(self.column_list)
 
     def expected(self, *values: Any) -> bool:
         total, *rest = values
@@ -190,7 +190,7 @@ class UniqueWithin(SeveralColumns):
         column_list: the fields.
     """
 
-    column_list: tuple[str, ...]
+    column_list: Collection[str]
 
     name: ClassVar[str] = "expect_select_column_values_to_be_unique_within_record"
 
@@ -199,7 +199,7 @@ class UniqueWithin(SeveralColumns):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.column_list
+        return tuple(self.column_list)
 
     def expected(self, *values: Any) -> bool:
         return not any(one == other for at, one in enumerate(values) for other in values[at + 1 :])
@@ -249,7 +249,7 @@ class ColumnsMatchSet(RecordExpectation):
         exact_match: and no others.
     """
 
-    column_set: tuple[str, ...]
+    column_set: Collection[str]
     exact_match: bool = True
 
     name: ClassVar[str] = "expect_table_columns_to_match_set"
@@ -260,7 +260,7 @@ class ColumnsMatchSet(RecordExpectation):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.column_set
+        return tuple(self.column_set)
 
     def verdicts(self, batch: Batch) -> Verdicts | None:
         if batch.names is not None:

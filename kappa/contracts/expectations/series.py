@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, ClassVar
@@ -87,7 +87,7 @@ class UniqueTogether(Series):
         mostly: the least share of the combinations that occur once.
     """
 
-    column_list: tuple[str, ...]
+    column_list: Collection[str]
 
     name: ClassVar[str] = "expect_compound_columns_to_be_unique"
 
@@ -96,7 +96,7 @@ class UniqueTogether(Series):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.column_list
+        return tuple(self.column_list)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

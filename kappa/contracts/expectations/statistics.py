@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -255,7 +255,7 @@ class DistinctInSet(_Column):
         value_set: the values.
     """
 
-    value_set: tuple[Any, ...] = ()
+    value_set: Collection[Any] = ()
 
     name: ClassVar[str] = "expect_column_distinct_values_to_be_in_set"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,6 +14,7 @@ from kappa.batch import Batch
 from kappa.contracts.expectations.bounds import Bounds
 from kappa.contracts.expectations.expectation import (
     ColumnExpectation,
+    Look,
     Verdicts,
     has_missing,
     is_missing,
@@ -21,6 +22,7 @@ from kappa.contracts.expectations.expectation import (
 )
 from kappa.contracts.expectations.types import kinds_of, type_name
 
+_MAY_MISS = frozenset({type(None), float})
 REMEMBERED = 10_000
 """Texts whose verdict is remembered where judging one is dear."""
 
@@ -30,6 +32,9 @@ class NotNull(ColumnExpectation):
     """Every record has a value: the field is there, and neither None nor NaN."""
 
     name: ClassVar[str] = "expect_column_values_to_not_be_null"
+
+    def cleared(self, look: Look) -> bool:
+        return _MAY_MISS.isdisjoint(look.kinds(self.column))
 
     def passes(self, batch: Batch) -> bool:
         return not has_missing(batch.column(self.column, None))
@@ -75,7 +80,7 @@ class OfType(ColumnExpectation):
             uuid, list, map … (see `kappa.contracts.expectations.types`), or the class.
     """
 
-    type_: str = ""
+    type_: str | type = ""
 
     name: ClassVar[str] = "expect_column_values_to_be_of_type"
 
@@ -84,7 +89,10 @@ class OfType(ColumnExpectation):
 
     @cached_property
     def _kinds(self) -> frozenset[type]:
-        return kinds_of(self.type_)
+        return kinds_of(str(self.type_))
+
+    def cleared(self, look: Look) -> bool:
+        return look.kinds(self.column) <= self._kinds
 
     def quick(self, values: Sequence[Any]) -> bool:
         return self._kinds.issuperset(map(type, values))
@@ -105,7 +113,7 @@ class InTypeList(ColumnExpectation):
         type_list: names as for `expect_column_values_to_be_of_type`.
     """
 
-    type_list: tuple[str, ...] = ()
+    type_list: Collection[Any] = ()
 
     name: ClassVar[str] = "expect_column_values_to_be_in_type_list"
 
@@ -116,6 +124,9 @@ class InTypeList(ColumnExpectation):
     @cached_property
     def _kinds(self) -> frozenset[type]:
         return frozenset().union(*map(kinds_of, self.type_list))
+
+    def cleared(self, look: Look) -> bool:
+        return look.kinds(self.column) <= self._kinds
 
     def quick(self, values: Sequence[Any]) -> bool:
         return self._kinds.issuperset(map(type, values))
@@ -142,6 +153,13 @@ class Between(Bounds, ColumnExpectation):
 
     name: ClassVar[str] = "expect_column_values_to_be_between"
 
+    def cleared(self, look: Look) -> bool:
+        found = look.batch.ranges.get(self.column)
+        try:
+            return found is not None and all(map(self.inside, found))
+        except TypeError:  # bounds of another type
+            return False
+
     def quick(self, values: Sequence[Any]) -> bool:
         if not values:
             return True
@@ -165,7 +183,7 @@ class InSet(ColumnExpectation):
         value_set: the values, as Python compares them (1 and 1.0 are equal).
     """
 
-    value_set: tuple[Any, ...] = ()
+    value_set: Collection[Any] = ()
 
     name: ClassVar[str] = "expect_column_values_to_be_in_set"
 
@@ -380,6 +398,6 @@ def _text(value: Any) -> str:
     return f"{value:.80}" if type(value) is str and value.strip() else f"{value!r:.80}"
 
 
-def _shown(values: Sequence[Any], limit: int = 10) -> str:
+def _shown(values: Collection[Any], limit: int = 10) -> str:
     more = ["…"] if len(values) > limit else []
-    return ", ".join([*map(repr, values[:limit]), *more]) or "nothing"
+    return ", ".join([*map(repr, list(values)[:limit]), *more]) or "nothing"
