@@ -13,7 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, compress
 from typing import Any, Final
 
@@ -25,7 +25,6 @@ from kappa.batch.runs import Pick, Runs, cut_runs, joined_runs
 from kappa.errors import InternalError
 
 NONE: Final[frozenset[str]] = frozenset()
-NO_RANGES: Final[Mapping[str, tuple[int, int]]] = {}
 
 
 class Batch(Places):
@@ -37,14 +36,13 @@ class Batch(Places):
         solid: columns known to be exactly int throughout, or exactly float (no None).
         borrowed: another consumer sees the rows; `rows()` copies them first.
         known: all fields of the records, decoded or not; only for error messages.
-        ranges: bounds of columns of ints, where the log has them; the values lie inside.
 
     >>> batch = Batch.of_columns({"price": [5, 7, 9]}, [10, 20, 30], lsn=4)
     >>> batch.compress([True, False, True]).rows()
     [{'price': 5}, {'price': 9}]
     """
 
-    __slots__ = ("_columns", "_lazy", "_made", "_rows", "borrowed", "known", "ranges", "solid")
+    __slots__ = ("_columns", "_lazy", "_made", "_rows", "borrowed", "known", "solid")
 
     def __init__(
         self,
@@ -57,7 +55,6 @@ class Batch(Places):
         self.solid = NONE
         self.borrowed = False
         self.known: Iterable[str] | None = None
-        self.ranges: Mapping[str, tuple[int, int]] = NO_RANGES
         self._columns = columns
         self._rows = rows
         self._lazy = False  # columns not in `_columns` are picked from the origin's
@@ -284,7 +281,6 @@ class Batch(Places):
         else:
             out._columns, out._lazy = {}, True
         out.solid, out.known, out.borrowed = self.solid, self.known, self.borrowed
-        out.ranges = self.ranges
         return out
 
     def _positions(self, pick: Pick, times: list[int] | None = None) -> Batch:
@@ -303,7 +299,6 @@ class Batch(Places):
         out = self._twin()
         out._columns, out._rows, out._made = self._columns, self._rows, self._made
         out._lazy, out.solid, out.known = self._lazy, self.solid, self.known
-        out.ranges = self.ranges
         out.borrowed = self.borrowed
         out.port = self.port if port is None else port
         out.output = self.output if output is None else output

@@ -107,7 +107,6 @@ def _of_columns(decoded: Decoded, runs: list[tuple[int, int]]) -> Batch:
     batch = Batch([], {name: columns[name] for name in sorted(columns)}, None, runs)
     batch.later(decoded.count, lambda: decoded.times)
     batch.solid = decoded.solid
-    batch.ranges = decoded.bounds
     batch.known = decoded.names
     return batch
 

@@ -194,17 +194,12 @@ class Look:
         return found
 
     def _found(self, name: str) -> frozenset[type]:
-        if name in self.batch.ranges:
-            return _INT
         column = self.batch.column(name, None)
         if not column:
             return frozenset()
         if name in self.batch.solid:
             return frozenset((type(column[0]),))
         return frozenset(exact_types(column))
-
-
-_INT = frozenset({int})
 
 
 def broken(rules: Sequence[RecordExpectation], batch: Batch) -> list[RecordExpectation]:

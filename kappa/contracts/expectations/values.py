@@ -153,13 +153,6 @@ class Between(Bounds, ColumnExpectation):
 
     name: ClassVar[str] = "expect_column_values_to_be_between"
 
-    def cleared(self, look: Look) -> bool:
-        found = look.batch.ranges.get(self.column)
-        try:
-            return found is not None and all(map(self.inside, found))
-        except TypeError:  # bounds of another type
-            return False
-
     def quick(self, values: Sequence[Any]) -> bool:
         if not values:
             return True
