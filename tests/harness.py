@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import oracle
-from strategies import Beat, Dual, Put, Scenario
+from strategies import PATTERNS, Beat, Dual, Put, Scenario
 
-from kappa import Calendar, Log, Pipeline, Session, Sliding, Tumbling, agg
+from kappa import Calendar, Log, Pipeline, Session, Sliding, Tumbling, agg, desc
 from kappa.log import CLOSING
 from kappa.time import ManualClock
 from kappa.windows import Count, Global
@@ -121,12 +121,28 @@ def _stream(pipeline: Pipeline, node: Any, streams: dict[oracle.Node, Any], name
     keyed = upstream.key_by(*node.keys)
     if isinstance(node, oracle.Dedup):
         return keyed.deduplicate(within=node.within).named(name)
+    if isinstance(node, oracle.Pattern):
+        pattern = PATTERNS[node.name]
+        return pattern.engine(keyed, node.within, node.skip).named(name)
+    if isinstance(node, oracle.Top | oracle.WindowTop):
+        return _top(keyed, node).named(name)
     aggs = {
         out: AGGREGATES[how](*([field] if field else [])) for out, (how, field) in node.aggs.items()
     }
     if isinstance(node, oracle.Window):
         keyed = keyed.window(window(node.kind), lateness=node.lateness)
+    if isinstance(node, oracle.Over):
+        keyed = keyed.over(rows=node.rows, span=node.span)
     return keyed.aggregate(aggs).named(name)
+
+
+def _top(keyed: Any, node: Any) -> Any:
+    options: dict[str, Any] = {"by": desc(node.by), "ties": node.ties}
+    options["rank"] = "place" if node.ranked else None
+    if isinstance(node, oracle.Top):
+        return keyed.top(node.n, emit="final" if node.final else "changes", **options)
+    windowed = keyed.window(window(node.kind), lateness=node.lateness)
+    return windowed.top(node.n, **options)
 
 
 def window(kind: tuple[Any, ...]) -> Any:

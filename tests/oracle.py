@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oracle_keyed import OverStep, PatternStep, TopStep, WindowTopStep
 from oracle_steps import (
     NEG,
     POS,
@@ -109,10 +110,65 @@ class Dedup(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class Late(Node):
-    """The late output of a window."""
+class Top(Node):
+    """The n rows of a key with the largest `by`, as changes or on closing."""
 
-    input: Window
+    input: Node
+    keys: tuple[str, ...]
+    by: str
+    n: int
+    ties: bool = False
+    ranked: bool = False
+    final: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class WindowTop(Node):
+    """The n rows with the largest `by` in each window."""
+
+    input: Node
+    keys: tuple[str, ...]
+    kind: tuple[Any, ...]
+    by: str
+    n: int
+    ties: bool = False
+    ranked: bool = False
+    lateness: int = 0
+
+    @property
+    def window(self) -> Window:
+        return Window(self.input, self.keys, self.kind, {}, self.lateness)
+
+
+@dataclass(frozen=True, eq=False)
+class Over(Node):
+    """Each row with aggregates over the last rows of its key, or its last span."""
+
+    input: Node
+    keys: tuple[str, ...]
+    aggs: Mapping[str, tuple[str, str | None]]
+    rows: int | None = None
+    span: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern(Node):
+    """Matches of variables as `pattern_model` has them; `result(rows, match)` makes a row."""
+
+    input: Node
+    keys: tuple[str, ...]
+    name: str
+    variables: tuple[Any, ...] = field(repr=False)
+    result: Callable[[list[Row], Any], Row] = field(repr=False)
+    within: int | None = None
+    skip: Any = "past_last"
+
+
+@dataclass(frozen=True, eq=False)
+class Late(Node):
+    """The late output of a window, an over-window or a pattern."""
+
+    input: Window | WindowTop | Over | Pattern
 
 
 # ---- watermarks: R5, from the journal's facts alone
@@ -187,7 +243,16 @@ def opened(node: Node) -> Step:
     if isinstance(node, Window):
         kinds = {"session": SessionStep, "count": CountStep, "global": CountStep}
         return kinds.get(node.kind[0], AlignedStep)(node)
-    found = {FlatMap: FlatMapStep, Running: RunningStep, Dedup: DedupStep}
+    if isinstance(node, WindowTop):
+        return WindowTopStep(node, opened)
+    found = {
+        FlatMap: FlatMapStep,
+        Running: RunningStep,
+        Dedup: DedupStep,
+        Top: TopStep,
+        Over: OverStep,
+        Pattern: PatternStep,
+    }
     return found.get(type(node), Step)(node)
 
 

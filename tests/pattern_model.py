@@ -3,6 +3,9 @@
 It has the whole sequence at hand, knows nothing of watermarks, and evaluates each condition on
 plain lists. A pattern is a list of `Var`; rows are (time, row), in order.
 
+What it is asked on the way, `open_until` says: the rows are all that come at or before that
+time, so a start may still be undecided.
+
 The rules, as it has them: what follows a row is tried by preference: of a greedy variable one
 more of it before what comes next, of a reluctant one the other way round. A row that can be
 taken is taken before it is left out. Strict variables take the next row only; relaxed ones the
@@ -17,6 +20,8 @@ from typing import Any
 
 Taken = tuple[tuple[int, int], ...]  # (variable, row), in order
 END = -1
+UNKNOWN: Taken = ((-1, -1),)  # a preferred way is open, and more rows may come
+NEVER, FOR_EVER = -(1 << 62), 1 << 62
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,23 @@ class Var:
 
 
 class Matcher:
-    def __init__(self, variables: Sequence[Var], within: int | None, rows: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        variables: Sequence[Var],
+        within: int | None,
+        rows: Sequence[Any],
+        open_until: int = FOR_EVER,
+    ) -> None:
         self.variables, self.within, self.rows = variables, within, rows
+        self.open_until = open_until
+
+    def deadline(self, start: int) -> int | None:
+        """When no row can belong to a match from this start any more."""
+        return None if self.within is None else self.rows[start][0] + self.within - 1
+
+    def undecided(self, taken: Taken) -> bool:
+        deadline = self.deadline(taken[0][1])
+        return self.open_until < (FOR_EVER if deadline is None else deadline)
 
     def options(self, place: int, count: int) -> list[int]:
         if place == len(self.variables):
@@ -74,7 +94,9 @@ class Matcher:
         return taken if found is None and END in options else found
 
     def _go_on(self, taken: Taken, options: list[int], row: int) -> Taken | None:
-        if not options or row == len(self.rows):
+        if options and row == len(self.rows):
+            return UNKNOWN if self.undecided(taken) else None
+        if not options:
             return None
         fitting = [one for one in options if self.fits(taken, one, row)]
         for option in fitting:
@@ -127,3 +149,78 @@ class Matcher:
             if rows:
                 return rows[0] if skip[0] == "first" else rows[-1]
         return match[-1][1] + 1
+
+
+class Watcher:
+    """The matches of one key, told as they are decided: `add` rows, then `pass_` a watermark.
+
+    Attributes:
+        told: (instant of decision, match) of each, in order.
+    """
+
+    def __init__(self, variables: Sequence[Var], within: int | None, skip: Any) -> None:
+        self.variables, self.within, self.skip = variables, within, skip
+        self.rows: list[Any] = []
+        self.told: list[tuple[int, Taken]] = []
+        self._left: list[int] = []  # starts that are not decided
+        self._next = 0
+        self._instant = self._open = NEVER
+
+    def add(self, time: int, row: Any) -> None:
+        self.pass_(time - 1)
+        self._left.append(len(self.rows))
+        self.rows.append((time, row))
+        self._instant, self._open = time, time - 1
+        if self.skip == "none":
+            self._tell_every()
+        self._settle(self._open)
+
+    def pass_(self, watermark: int) -> None:
+        self._settle(watermark)
+        self._open = max(self._open, watermark)
+
+    def close(self) -> None:
+        self._settle(FOR_EVER)
+        if self.rows:
+            self._instant, self._open = self.rows[-1][0], FOR_EVER
+            self._settle(FOR_EVER)
+
+    def _tell_every(self) -> None:
+        """The matches that end with the row that came last."""
+        matcher = Matcher(self.variables, self.within, self.rows)
+        for start in range(len(self.rows)):
+            for match in matcher.every(start):
+                if match[-1][1] == len(self.rows) - 1:
+                    self.told.append((self._instant, match))
+
+    def _settle(self, watermark: int) -> None:
+        if self.skip == "none":
+            return
+        if self.skip == "to_next":
+            for start in list(self._left):
+                if self._decide(start, watermark, []):
+                    self._left.remove(start)
+            return
+        while self._next < len(self.rows):
+            found: list[Taken] = []
+            if not self._decide(self._next, watermark, found):
+                return
+            self._next += 1
+            for match in found:
+                behind = Matcher(self.variables, self.within, self.rows)._behind(match, self.skip)
+                self._next = max(self._next, behind)
+
+    def _decide(self, start: int, watermark: int, found: list[Taken]) -> bool:
+        for _ in range(2):
+            matcher = Matcher(self.variables, self.within, self.rows, self._open)
+            match = matcher.first(start)
+            if match != UNKNOWN:
+                if match is not None:
+                    self.told.append((self._instant, match))
+                    found.append(match)
+                return True
+            deadline = matcher.deadline(start)
+            if deadline is None or deadline > watermark:
+                return False
+            self._instant = self._open = deadline
+        raise AssertionError("a start past its deadline is decided")

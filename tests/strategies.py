@@ -7,13 +7,14 @@ times of 0 to 60 meet every edge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import oracle
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from pattern_model import Var
 
 SPAN = 60  # event times of a random log
 
@@ -165,6 +166,103 @@ TAG = Dual(
     lambda s: s.map(lambda r: {**r, "v": r["v"] + 100}),
 )
 
+
+@dataclass(frozen=True)
+class DualPattern:
+    """A pattern twice: its variables for the model, and what builds it in the engine.
+
+    A match shows the event times of its rows, and the sum of the values of its first variable.
+    """
+
+    variables: tuple[Var, ...] = field(repr=False)
+    rows: Callable[[], list[Any]] = field(repr=False)
+
+    def model(self, node: oracle.Node, keys: tuple[str, ...], name: str, **options: Any) -> Any:
+        return oracle.Pattern(node, keys, name, self.variables, _shown, **options)
+
+    def engine(self, keyed: Any, within: int | None, skip: Any) -> Any:
+        from kappa import patterns
+
+        if isinstance(skip, tuple):
+            skip = getattr(patterns, f"to_{skip[0]}")(skip[1])
+        total = patterns.matched(self.variables[0].name).sum("v")
+        select = {"at": _times_of, "sum": total, "end": _col("v")}
+        return keyed.pattern(self.rows(), select=select, within=within, skip=skip)
+
+
+def _times_of(match: Any) -> list[int]:
+    return [row["ts"] for row in match.rows]
+
+
+def _shown(rows: list[Any], match: Any) -> dict[str, Any]:
+    first = [row["v"] for row, (variable, _) in zip(rows, match, strict=True) if variable == 0]
+    total = sum(first) if first else None
+    return {"at": [row["ts"] for row in rows], "sum": total, "end": rows[-1]["v"]}
+
+
+def _v(rows: Any, taken: Any, back: int = 0) -> Any:
+    """The value of the row at hand, or of the row so many before it in its key."""
+    index = taken[-1][1] - back
+    return rows[index][1]["v"] if index >= 0 else None
+
+
+def _own(rows: Any, taken: Any) -> list[Any]:
+    return [rows[index][1]["v"] for variable, index in taken if variable == taken[-1][0]]
+
+
+def _falls() -> list[Any]:
+    from kappa.patterns import prev, row
+
+    return [row("a"), row("b", _col("v") < prev("v"), times="+"), row("c", _col("v") > prev("v"))]
+
+
+def _runs() -> list[Any]:
+    from kappa.patterns import matched, row
+
+    return [row("a", matched("a").mean("v") < 2, times="+"), row("b")]
+
+
+def _pairs() -> list[Any]:
+    from kappa.patterns import row
+
+    return [
+        row("a", _col("v") > 0),
+        row("b", _col("v") <= 0, times="*", greedy=False, contiguity="any"),
+        row("c", _col("k") == 1, contiguity="relaxed"),
+    ]
+
+
+PATTERNS = {
+    "falls and rises": DualPattern(
+        (
+            Var("a", lambda rows, taken: True),
+            Var("b", lambda rows, taken: _v(rows, taken) < _v(rows, taken, 1), 1, None),
+            Var("c", lambda rows, taken: _v(rows, taken) > _v(rows, taken, 1)),
+        ),
+        _falls,
+    ),
+    "run below 2": DualPattern(
+        (
+            Var(
+                "a",
+                lambda rows, taken: sum(_own(rows, taken)) / len(_own(rows, taken)) < 2,
+                1,
+                None,
+            ),
+            Var("b", lambda rows, taken: True),
+        ),
+        _runs,
+    ),
+    "pairs with a gap": DualPattern(
+        (
+            Var("a", lambda rows, taken: _v(rows, taken) > 0),
+            Var("b", lambda rows, taken: _v(rows, taken) <= 0, 0, None, False, "any"),
+            Var("c", lambda rows, taken: rows[taken[-1][1]][1]["k"] == 1, contiguity="relaxed"),
+        ),
+        _pairs,
+    ),
+}
+
 AGGS = {
     "n": ("count", None),
     "total": ("sum", "v"),
@@ -186,6 +284,11 @@ KINDS = st.one_of(
 )
 
 
+STEPS = ("window", "window", "window", "running", "dedup", "top", "best", "over", "pattern")
+UNTIMED = ("count", "global")
+TWO_FLAGS = st.tuples(st.booleans(), st.booleans())
+
+
 @st.composite
 def sources(draw: Any, topic: str) -> oracle.Source:
     return oracle.Source(
@@ -203,18 +306,36 @@ def aggregations(draw: Any, pool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @st.composite
-def stages(draw: Any, node: oracle.Node, kinds: Any = KINDS) -> oracle.Node:
+def stages(
+    draw: Any, node: oracle.Node, kinds: Any = KINDS, steps: Sequence[str] = STEPS
+) -> oracle.Node:
     """A stateful step on rows of the log."""
     keys = draw(st.sampled_from([("k",), ("name",), ("k", "name"), ()]))
-    what = draw(st.sampled_from(["window", "window", "window", "running", "dedup"]))
+    what = draw(st.sampled_from(steps))
     aggs = draw(aggregations(AGGS))
     if what == "running":
         return oracle.Running(node, keys, aggs)
     if what == "dedup":
         return oracle.Dedup(node, keys, draw(st.sampled_from([None, 4, 10])))
+    if what == "top":
+        options = draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))
+        return oracle.Top(node, keys, "v", draw(st.integers(1, 3)), *options)
+    if what == "over":
+        rows = draw(st.sampled_from([None, 1, 3]))
+        span = draw(st.sampled_from([1, 6, 15])) if rows is None else None
+        return oracle.Over(node, keys, aggs, rows, span)
+    if what == "pattern":
+        name = draw(st.sampled_from(sorted(PATTERNS)))
+        skip = draw(st.sampled_from(["past_last", "to_next", "none", ("last", "b")]))
+        within = draw(st.sampled_from([None, 6, 15]))
+        return PATTERNS[name].model(node, keys, name, within=within, skip=skip)
     kind = draw(kinds)
     aligned = kind[0] not in ("count", "global")
-    return oracle.Window(node, keys, kind, aggs, draw(st.sampled_from([0, 0, 7])) if aligned else 0)
+    late = draw(st.sampled_from([0, 0, 7])) if aligned else 0
+    if what == "best":
+        n, flags = draw(st.integers(1, 3)), draw(TWO_FLAGS)
+        return oracle.WindowTop(node, keys, kind, "v", n, *flags, late)
+    return oracle.Window(node, keys, kind, aggs, late)
 
 
 @st.composite
@@ -234,11 +355,14 @@ def pipelines(draw: Any, topics: list[str], kinds: Any = KINDS) -> dict[str, ora
             return sinks
     first = draw(stages(node, kinds))
     sinks["first"] = first
-    if isinstance(first, oracle.Window):
-        if first.kind[0] not in ("count", "global"):
-            sinks["late"] = oracle.Late(first)
-        if draw(st.integers(0, 2)) == 0:
-            sinks["second"] = draw(second_stages(first))
+    if isinstance(first, oracle.Over | oracle.Pattern):
+        sinks["late"] = oracle.Late(first)
+    if isinstance(first, oracle.Window | oracle.WindowTop) and first.kind[0] not in UNTIMED:
+        sinks["late"] = oracle.Late(first)
+    if isinstance(first, oracle.Window) and draw(st.integers(0, 2)) == 0:
+        sinks["second"] = draw(second_stages(first))
+    if isinstance(first, oracle.Top) and not first.final and draw(st.booleans()):
+        sinks["second"] = oracle.Top(first, (), "ts", 2, draw(st.booleans()), draw(st.booleans()))
     return sinks
 
 
@@ -248,8 +372,13 @@ def second_stages(draw: Any, first: oracle.Window) -> oracle.Node:
     keys = draw(st.sampled_from([(), first.keys]))
     aggs = draw(aggregations(SECOND_AGGS))
     aggs = {"m": SECOND_AGGS["m"], **aggs}
-    if draw(st.booleans()):
+    what = draw(st.sampled_from(["window", "window", "running", "running", "top", "over"]))
+    if what == "running":
         return oracle.Running(first, keys, aggs)
+    if what == "top":
+        return oracle.Top(first, keys, "n", draw(st.integers(1, 2)), *draw(TWO_FLAGS))
+    if what == "over":
+        return oracle.Over(first, keys, aggs, span=20)
     kind = draw(
         st.sampled_from([("tumbling", 20, 0), ("session", 15, False), ("sliding", 20, 10, 0)])
     )

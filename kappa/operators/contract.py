@@ -42,6 +42,15 @@ def both(one: Fields, other: Fields) -> Fields:
     return None if one is None or other is None else one | other
 
 
+def widened(known: Names, names: Iterable[str]) -> Names:
+    """Known fields and further ones behind them, each once.
+
+    >>> widened(("a", "b"), ["b", "c"])
+    ('a', 'b', 'c')
+    """
+    return None if known is None else tuple(dict.fromkeys((*known, *names)))
+
+
 @dataclass(slots=True)
 class OperatorContext:
     """What an instance may touch; given by the runtime, or by a harness.

@@ -6,7 +6,7 @@ not depend on how they arrived; late ones go to the side "late".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -16,7 +16,16 @@ from kappa.aggregates import Aggregate
 from kappa.batch import Batch
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
-from kappa.operators.contract import ALL_HISTORY, Fields, Instance, Operator, OperatorContext, both
+from kappa.operators.contract import (
+    ALL_HISTORY,
+    Fields,
+    Instance,
+    Names,
+    Operator,
+    OperatorContext,
+    both,
+    widened,
+)
 from kappa.operators.forgetting import Forgetting
 from kappa.operators.frames import LAST, TIME, Frames
 from kappa.operators.keyed import as_mapping, check_names
@@ -93,6 +102,10 @@ class Over(Operator):
     def margin_before(self) -> int | None:
         """The span; all history for a number of rows."""
         return ALL_HISTORY if self.frames.span is None else self.frames.span
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its input and the aggregates."""
+        return widened(inputs[0], self.frames.names)
 
     def bound(self, min_time: int) -> int:
         """When the row comes out, or is late."""

@@ -13,7 +13,15 @@ from typing import Any, ClassVar, TypeAlias
 
 from kappa.batch import Batch
 from kappa.expressions import Expression, Selector
-from kappa.operators.contract import ALL_HISTORY, Fields, Instance, Operator, OperatorContext, both
+from kappa.operators.contract import (
+    ALL_HISTORY,
+    Fields,
+    Instance,
+    Names,
+    Operator,
+    OperatorContext,
+    both,
+)
 from kappa.operators.forgetting import Forgetting
 from kappa.operators.keyed import check_names, key_row
 from kappa.operators.pattern_checks import check_pattern, lookback
@@ -128,6 +136,10 @@ class Pattern(Operator):
         """`within`, where matches do not depend on where others began or on rows before."""
         alone = self.skip in (NONE, TO_NEXT) and not self.lookback
         return self.span if alone else ALL_HISTORY
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """The key field(s) and the results."""
+        return (*self.key.names, *self.select)
 
     def bound(self, min_time: int) -> int:
         """When the row is gone through, or is late."""

@@ -16,6 +16,9 @@ from kappa.expressions import Order, SortKey, sort_key
 
 Entry: TypeAlias = "list[Any]"
 
+RETRACTION = "retraction"
+"""The field that says whether a row is taken back."""
+
 
 class Ranking:
     """How entries are sorted, and how many of them are shown.

@@ -10,7 +10,15 @@ from kappa.batch import Batch, RowFailure, field_names, plain
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
 from kappa.expressions.bound import Computed
-from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext, both
+from kappa.operators.contract import (
+    Fields,
+    Instance,
+    Names,
+    Operator,
+    OperatorContext,
+    both,
+    widened,
+)
 from kappa.operators.failing import evaluate
 
 Parts = tuple[tuple[str, Selector], ...]
@@ -89,7 +97,7 @@ class WithColumns(Operator):
 
     def yields(self, inputs: Sequence[Names]) -> Names:
         """Those of its input and the new ones."""
-        return _widened_names(inputs[0], self.columns)
+        return widened(inputs[0], (name for name, _ in self.columns))
 
 
 class ColumnsInstance(Instance):
@@ -184,12 +192,6 @@ class WithoutInstance(Instance):
             for row in batch.rows()
         ]
         return [batch.with_rows(rows)]
-
-
-def _widened_names(known: Names, columns: Parts) -> Names:
-    if known is None:
-        return None
-    return (*known, *(name for name, _ in columns if name not in known))
 
 
 def _parts(named: dict[str, Any]) -> Parts:

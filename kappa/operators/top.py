@@ -22,14 +22,21 @@ from kappa.batch import Batch
 from kappa.codec import check_key, encode, encode_key, sort_keys
 from kappa.errors import ConfigError, RecordRefused
 from kappa.expressions import Order, Selector, col, orders_of, sorted_by
-from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
+from kappa.operators.contract import (
+    Fields,
+    Instance,
+    Names,
+    Operator,
+    OperatorContext,
+    both,
+    widened,
+)
 from kappa.operators.failing import evaluate
 from kappa.operators.keyed import as_mapping, check_names, run_rows
-from kappa.operators.ranking import Entry, Ranking, check_top
+from kappa.operators.ranking import RETRACTION, Entry, Ranking, check_top
 from kappa.state import detached
 from kappa.time import PLUS_INFINITY
 
-RETRACTION = "retraction"
 FLAG = Selector.of(col(RETRACTION, None))
 EMITS = ("changes", "final")
 
@@ -99,6 +106,15 @@ class Top(Operator):
         made = {RETRACTION, self.rank}
         kept = None if wanted is None else wanted - made
         return both(both(kept, self.key.fields), both(sorted_by(self.orders).fields, FLAG.fields))
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its input, and what is told of a row."""
+        known = inputs[0]
+        if known is None:
+            return None
+        flag = [RETRACTION] if self.emit == "changes" else []
+        rank = [] if self.rank is None else [self.rank]
+        return widened(tuple(name for name in known if name != RETRACTION), [*flag, *rank])
 
     def bound(self, min_time: int) -> int:
         """Never: time plays no part."""

@@ -6,7 +6,7 @@ each of them: so every kind of window, trigger, pane and lateness goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -14,11 +14,19 @@ from typing import Any, ClassVar
 from kappa.aggregates import Aggregate
 from kappa.aggregates.contract import WHOLE_ROW, Code
 from kappa.batch import Batch
-from kappa.errors import ConfigError
+from kappa.errors import ConfigError, RecordRefused
 from kappa.expressions import Order, Selector, orders_of, sorted_by
-from kappa.operators.contract import Fields, Instance, Operator, OperatorContext, both
+from kappa.operators.contract import (
+    Fields,
+    Instance,
+    Names,
+    Operator,
+    OperatorContext,
+    both,
+    widened,
+)
 from kappa.operators.keyed import as_mapping
-from kappa.operators.ranking import Ranking, check_top
+from kappa.operators.ranking import RETRACTION, Entry, Ranking, check_top
 from kappa.operators.window import WindowAggregate
 from kappa.operators.window_rows import LATE
 from kappa.time import Duration
@@ -52,12 +60,30 @@ class Best(Aggregate):
     def code(self) -> Code:
         """One slot: entries, best first."""
         ranking = Ranking(self.n, self.orders, ties=self.ties, timed=True)
+
+        def put(entries: list[Entry], entry: Entry) -> None:
+            refuse_retraction(entry[-1])
+            ranking.put(entries, entry)
+
         return Code(
             empty=("[]",),
             add=("{put}({a0}, [{y}, {t}, {x}])",),
             merge=("{join}({a0}, {b0})",),
             result="{ranked}({a0})",
-            names={"put": ranking.put, "join": ranking.merge, "ranked": ranking.ranked},
+            names={"put": put, "join": ranking.merge, "ranked": ranking.ranked},
+        )
+
+
+def refuse_retraction(row: Any) -> None:
+    """A window keeps its best rows only, so it cannot take one back.
+
+    Raises:
+        RecordRefused: the row takes another back.
+    """
+    if isinstance(row, Mapping) and row.get(RETRACTION):
+        raise RecordRefused(
+            f"the row takes another back ({RETRACTION} is true), and the best rows of a window"
+            " cannot: make a table of the stream, or use top without a window"
         )
 
 
@@ -68,8 +94,8 @@ class WindowTop(Operator):
     The output rows are the input's, unchanged, with `window_start` and `window_end`, the
     place where it has a name, and what a pane says of itself where the window has a
     trigger; best first, at event time end - 1. Fields of these names are replaced. Rows
-    that no window takes go to the side "late". Of equal rows the earliest in event time is
-    the better, then the first to arrive.
+    that no window takes go to the side "late". A row that takes another back is refused. Of
+    equal rows the earliest in event time is the better, then the first to arrive.
 
     Args:
         key: what groups the rows.
@@ -148,6 +174,13 @@ class WindowTop(Operator):
     def uses_append_time(self) -> bool:  # type: ignore[override]
         """Whether early panes go by append time."""
         return self.aggregation.uses_append_time
+
+    def yields(self, inputs: Sequence[Names]) -> Names:
+        """Those of its input and of its window; not certain where rows say which pane it is."""
+        if self.aggregation.paned:
+            return None
+        rank = [] if self.rank is None else [self.rank]
+        return widened(inputs[0], [*self.aggregation.reserved, *rank])
 
     def bound(self, min_time: int) -> int:
         """The window's."""

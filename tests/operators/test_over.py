@@ -294,6 +294,7 @@ def test_what_it_declares() -> None:
     assert step.bound(5) == 5
     assert step.required(frozenset({"x", "n"})) == {"x", "k", "v", "w"}
     assert step.required(None) is None
+    assert step.yields([("k", "n", "x")]) == ("k", "n", "x", "total", "all")
     assert step.margin_before == 1_000
     assert Over(KEY, {"n": agg.count()}, rows=3).margin_before is None
     assert "last 1s behind the watermark" in step.describe()

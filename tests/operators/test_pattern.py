@@ -521,6 +521,7 @@ def test_what_it_declares() -> None:
     select = {"x": matched("b").sum(col("y") + 1)}
     step = Pattern(KEY, pattern, select, within="10s", skip="to_next")
     assert step.required(None) == {"k", "v", "w", "y"}
+    assert step.yields([None]) == ("k", "x")
     assert (step.bound(5), step.margin_before) == (5, 10_000)
     assert Pattern(KEY, pattern, select, within="10s").margin_before is None
     assert Pattern(KEY, pattern, select, skip="none").margin_before is None

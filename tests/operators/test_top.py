@@ -186,6 +186,15 @@ def view(rows: list[Any]) -> Counter[str]:
     return +left
 
 
+def test_a_window_refuses_a_row_that_takes_another_back() -> None:
+    step = WindowTop(KEY, Tumbling(10), 1, desc("v"))
+    rows = [(n, {"k": "a", "v": v, "retraction": v == 2}) for n, v in enumerate((1, 2, 3))]
+    found = outputs(step, [(rows, 0)], dead_letters=True)
+    assert [row["v"] for row in rows_of(found)] == [3]
+    (letter,) = rows_of(found, "dead_letter")
+    assert "make a table of the stream" in letter["error"]
+
+
 # ---- any history
 
 
@@ -391,6 +400,9 @@ def test_what_it_declares() -> None:
     assert window.required(frozenset({"window_end", "place"})) == {"k", "v"}
     assert (window.bound(5), window.margin_before) == (9_999, 15_000)
     assert "the best row per k and window" in window.describe()
+    assert step.yields([("retraction", "k", "v")]) == ("k", "v", "retraction", "place")
+    assert window.yields([("k", "v")]) == ("k", "v", "window_start", "window_end", "place")
+    assert step.yields([None]) is None
     assert "until the end" in Top(KEY, 1, "v", emit="final").describe()
 
 

@@ -31,6 +31,7 @@ from kappa import (
     when,
 )
 from kappa import expectations as ex
+from kappa.patterns import matched, prev, row, to_last
 from kappa.state import ListState, MapState, ValueState
 from kappa.triggers import AtWatermark, Every, OnCount
 from kappa.windows import Count, Global
@@ -232,23 +233,61 @@ def process_behind_windows(a):
     return tens.with_columns(name=col("k").cast(str)).key_by("k").process(Timers)
 
 
-def optional(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """An entry for a part that may not be in this release: added where it builds."""
-    try:
-        build(Pipeline("trial").source("a"))
-    except (AttributeError, ImportError):
-        return build
-    return entry(build)
-
-
-@optional
+@entry
 def top_changes(a):
     return a.key_by("k").top(2, by=[desc("v"), asc("ts")])
 
 
-@optional
+@entry
 def top_final(a):
     return a.key_by("k").top(2, by=[desc("v")], emit="final")
+
+
+@entry
+def top_of_a_top(a):
+    best = a.key_by("k").top(2, by=[desc("v"), asc("ts")], ties=True).named("best")
+    return best.key_by().top(2, by=desc("v"), rank="place")
+
+
+@entry
+def top_of_retracting_sessions(a):
+    panes = a.key_by("k").window(
+        Session(5), trigger=AtWatermark(early=OnCount(2)), panes="retracting", lateness=6
+    )
+    return panes.top(2, by=desc("v"), rank="place").key_by("name").top(1, by=desc("v"))
+
+
+@entry
+def over_rows_and_span(a):
+    rows = a.key_by("k").over(rows=3)
+    three = rows.aggregate(n=agg.count(), mean=agg.mean("v"), all=agg.collect("v")).named("three")
+    span = three.key_by("name").over(span=9)
+    return span.aggregate(total=agg.sum("v"), spread=agg.stddev("v"), kinds=agg.count_distinct("k"))
+
+
+@entry
+def pattern_with_functions(a):
+    return a.key_by("k").pattern(
+        [
+            row("first", col("v") > prev("v", 2)),
+            row("more", lambda one, match: one["v"] < match.rows[0]["v"], times="*"),
+            row("last", col("v") >= matched("first").first("v"), contiguity="relaxed"),
+        ],
+        select={"vs": lambda match: [one["v"] for one in match.rows], "n": matched("more").count()},
+        within=25,
+        skip=to_last("last"),
+    )
+
+
+@entry
+def windows_behind_a_pattern(a):
+    runs = a.key_by("name").pattern(
+        [row("run", matched("run").sum("v") < 9, times="2+"), row("end", times="?")],
+        select={"total": matched("run").sum("v"), "k": col("k")},
+        skip="to_next",
+        within=12,
+    )
+    return runs.key_by("k").window(Tumbling(10)).aggregate(n=agg.count(), t=agg.sum("total"))
 
 
 @entry
@@ -410,7 +449,7 @@ def ranked(log: Any, made: Pipeline, version: int, closed: bool = True) -> list[
     every = [*found.appends.values(), *([found.closing] if closed else [])]
     for made_at in every:
         for rows in made_at.values():
-            for _, row in rows:
-                if row is not None:
-                    row.pop("lsn", None)  # of dead letters and results
+            for _, made in rows:
+                if made is not None:
+                    made.pop("lsn", None)  # of dead letters and results
     return list(map(repr, every))
