@@ -317,7 +317,8 @@ class Pipeline:
             version: to write; the next free one by default. An unfinished one goes on.
             workers: 1; one process does the work.
             late: "as_live" gives the verdicts of the live run; "complete" lets nothing be
-                late.
+                late; "mended" gives those of a live run in which mended dead letters had
+                been right from the start.
             warmup: history to read before `since` where a step rests on all of it; the
                 result then says exact=False.
             overwrite: make a version that exists anew.

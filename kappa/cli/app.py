@@ -19,6 +19,7 @@ COMMANDS = {
     "checkpoints": "kappa.cli.versions",
     "contract": "kappa.cli.contracts",
     "diff": "kappa.cli.versions",
+    "dlq": "kappa.cli.dlq",
     "explain": "kappa.cli.explain",
     "history": "kappa.cli.history",
     "load": "kappa.cli.load",

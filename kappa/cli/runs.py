@@ -80,7 +80,9 @@ def run(directory: Path, pipeline: str, params: tuple[str, ...], **options: Any)
 @until_option
 @zone_option
 @click.option(
-    "--late", type=click.Choice(["as_live", "complete"]), help="complete: nothing is late."
+    "--late",
+    type=click.Choice(["as_live", "complete", "mended"]),
+    help="complete: nothing is late; mended: mended dead letters in their first places.",
 )
 @click.option("--warmup", help="History to read before --since at most; the result is not exact.")
 @click.option("--overwrite", is_flag=True, help="Make a version that exists anew.")

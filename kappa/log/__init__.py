@@ -32,7 +32,7 @@ from kappa.log.body import Body, Decoded, decode_body, encode_body, encode_colum
 from kappa.log.body_many import decode_bodies
 from kappa.log.catalog import Catalog, Topic, check_name, split_name
 from kappa.log.compare import Diff
-from kappa.log.journal import CLOSING, Entry, Part
+from kappa.log.journal import CLOSING, MENDED, Entry, Part
 from kappa.log.lock import NamedLock
 from kappa.log.log import Log
 from kappa.log.producer import Producer, ProducerHandle
@@ -46,6 +46,7 @@ from kappa.log.views import View
 __all__ = [
     "CLOSING",
     "LSN",
+    "MENDED",
     "AppendResult",
     "Body",
     "Catalog",

@@ -83,10 +83,11 @@ class Admission:
             partition=partition,
             now=now,
             limits=self._limits,
-            guard=self._guard(topic),
+            guard=self.guard(topic),
         )
 
-    def _guard(self, topic: Topic) -> Guard | None:
+    def guard(self, topic: Topic) -> Guard | None:
+        """What holds records to the topic's contract; None where it has none."""
         known = self._store.ledger.catalog.contracts.get(topic.id)
         if not known:
             return None
@@ -118,3 +119,20 @@ class Admission:
             except ContractMoved:
                 continue
             return result._replace(dead_letters=letters) if letters else result
+
+    def commit_all(self, drafts: Sequence[Callable[[int], Draft | None]]) -> list[AppendResult]:
+        """Appends several drafts under one lock, made again where a contract was set.
+
+        Args:
+            drafts: each gets the number of contracts set so far, and may give none.
+        """
+        store = self._store
+        store.check()
+        while True:
+            store.refresh()
+            seen = store.ledger.catalog.contract_changes
+            made = [draft for one in drafts if (draft := one(seen)) is not None]
+            try:
+                return store.commit(made) if made else []
+            except ContractMoved:
+                continue

@@ -106,13 +106,13 @@ def diff(
         PLUS_INFINITY if until is None else instant_ms(until, name="until"),
     )
     one, other = log.topic(left), log.topic(right)
-    counts = Counter(_digest(row) for row in _rows(log, left, span))
+    counts = Counter(digest(row) for row in _rows(log, left, span))
     total = counts.total()
     added: list[Row] = []
     for row in _rows(log, right, span):
-        digest = _digest(row)
-        if counts[digest] > 0:
-            counts[digest] -= 1
+        text = digest(row)
+        if counts[text] > 0:
+            counts[text] -= 1
         else:
             added.append(row)
     removed = _left_over(log, left, span, counts)
@@ -127,7 +127,8 @@ def _rows(log: Log, topic: str, span: tuple[int, int]) -> Iterator[Row]:
             yield Row(record.time, record.key, record.value)
 
 
-def _digest(row: Row) -> bytes:
+def digest(row: Row) -> bytes:
+    """What rows that are equal, field order aside, have in common."""
     value = row.value
     if isinstance(value, dict):
         value = sorted(value.items())
@@ -139,14 +140,15 @@ def _left_over(log: Log, topic: str, span: tuple[int, int], counts: Counter[byte
         return []
     rows = []
     for row in _rows(log, topic, span):
-        digest = _digest(row)
-        if counts[digest] > 0:
-            counts[digest] -= 1
+        text = digest(row)
+        if counts[text] > 0:
+            counts[text] -= 1
             rows.append(row)
     return rows
 
 
-def _identity(row: Row) -> bytes:
+def identity(row: Row) -> bytes:
+    """What rows have in common that stand for each other: time, key and window."""
     windows = [row.value.get(name) for name in IDENTITY] if isinstance(row.value, dict) else []
     return values.encode([row.time, row.key, windows])
 
@@ -156,10 +158,10 @@ def _paired(
 ) -> tuple[tuple[Altered, ...], tuple[Row, ...], tuple[Row, ...]]:
     waiting: dict[bytes, list[Row]] = defaultdict(list)
     for row in reversed(removed):
-        waiting[_identity(row)].append(row)
+        waiting[identity(row)].append(row)
     altered, new = [], []
     for row in added:
-        candidates = waiting.get(_identity(row))
+        candidates = waiting.get(identity(row))
         if candidates:
             altered.append(Altered(candidates.pop(), row))
         else:

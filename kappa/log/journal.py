@@ -32,6 +32,7 @@ __all__ = [
     "FORMAT",
     "FRAME",
     "MAX_RECORD_BYTES",
+    "MENDED",
     "Entry",
     "Part",
     "RecordTooLong",
@@ -47,6 +48,7 @@ __all__ = [
 
 FORMAT = 1
 CLOSING = 1
+MENDED = 2
 """Flag of the append that closes all windows at the end of a bounded replay."""
 APPEND = "append"
 FRAME = struct.Struct("<II")

@@ -45,7 +45,7 @@ class Draft(NamedTuple):
         producer, epoch: number and epoch of the producer, if it has one.
         first, last: its sequences, if it is to be recognised when it comes again.
         origin: LSN that it answers.
-        flags: `CLOSING` or 0.
+        flags: `CLOSING`, `MENDED` or 0.
         append_time: None for the clock's; outputs carry that of the LSN they answer.
         checked: a repeat must have equal content, else `OutputDiffers`.
         contracts: how many contracts had been set when its records were held to them; None

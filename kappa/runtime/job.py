@@ -10,7 +10,7 @@ restored and the LSNs behind it are handled again: their appends are repeats.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from kappa.runtime import savepoints
 from kappa.runtime.delivery import Delivery, Span
 from kappa.runtime.executor import Executor
 from kappa.runtime.locating import StepFailed, origin_of
+from kappa.runtime.mending import Mended
 from kappa.runtime.reading import read_source
 from kappa.runtime.results import OnProgress, Progress, RunOptions, RunResult
 from kappa.runtime.tuning import settle
@@ -31,6 +32,7 @@ from kappa.runtime.watermarks import SourceClock
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, Clock
 
+MENDED = "mended"
 FORMAT = 1
 """Of what a checkpoint says beside the state; another one is passed over."""
 
@@ -60,6 +62,8 @@ class Job:
         on_progress: OnProgress | None = None,
     ) -> None:
         self.log = log
+        # A live run that goes on from such a replay must not take in again what was in it.
+        self.view = Mended(log, version.end_lsn) if version.late == MENDED else None
         self.plan = plan
         self.version = version
         self.options = options
@@ -207,7 +211,8 @@ class Job:
             self.clock.wait(min(left, self.options.poll_seconds), stop)
 
     def _entries(self, end: int) -> Iterator[Entry]:
-        for entry in self.log.entries(self.planner.seen):
+        entries: Iterable[Entry] = self.log.entries(self.planner.seen)
+        for entry in entries if self.view is None else self.view(entries):
             if entry.lsn > end:
                 return
             yield entry

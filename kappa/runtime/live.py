@@ -130,10 +130,10 @@ class LiveRun:
 
     def _hand_over(self, version: Version) -> Version:
         """From replay to live without gap or double: void the closing append, then go on."""
-        if version.until < PLUS_INFINITY or version.late != "as_live":
+        if version.until < PLUS_INFINITY or version.late == "complete":
             raise ConfigError(
                 f"{version.name} is a replay with until= or late='complete': it is finished;"
-                " only a replay of everything as it was live can go on"
+                " only a replay of everything, late='as_live' or 'mended', can go on"
             )
         if version.closing_lsn and version.closing_lsn not in self.log.catalog.voided:
             self.log.control("void", {"lsn": version.closing_lsn})

@@ -124,9 +124,14 @@ def _ranks(
     source: int, parts: Sequence[tuple[int, Part]], counts: Sequence[int]
 ) -> list[tuple[Any, ...]]:
     ranks: list[tuple[Any, ...]] = []
-    for (_, part), count in zip(parts, counts, strict=True):
+    place, first = (-1, -1), 0
+    for (index, part), count in zip(parts, counts, strict=True):
+        # Mended records lie behind those of their LSN and partition that were never refused.
+        first = first if (index, part.partition) == place else 0
+        place = (index, part.partition)
         head = (RECORD, source, part.partition)
-        ranks += [(*head, row) for row in range(count)]
+        ranks += [(*head, row) for row in range(first, first + count)]
+        first += count
     return ranks
 
 

@@ -26,7 +26,7 @@ from kappa.runtime.units import Ceiling, Range, oldest_times
 from kappa.runtime.versions import REPLAYED, REPLAYING, Version
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
-LATE_MODES = ("as_live", "complete")
+LATE_MODES = ("as_live", "complete", "mended")
 
 
 class Replay:
@@ -37,7 +37,8 @@ class Replay:
         plan: to run.
         version: to write; the next free one by default.
         since, until: only rows with since <= event time < until are written (R8).
-        late: "as_live" repeats the live verdicts; "complete" lets nothing be late.
+        late: "as_live" repeats the live verdicts; "complete" lets nothing be late; "mended"
+            repeats them, with mended records where they were set aside.
         warmup_ms: history to read before `since` where a step would need all of it;
             the rows are then not exact.
         overwrite: start again in a version that exists.

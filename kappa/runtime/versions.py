@@ -39,7 +39,7 @@ class Version:
         params: values of the parameters.
         status: live, replaying, replayed or drained.
         since, until: event times that the rows are restricted to, ms.
-        late: "as_live" or "complete".
+        late: "as_live", "complete" or "mended".
         end_lsn: where a replay ends; 0 for a live version.
         closing_lsn: the append that closed all windows; 0 if there is none.
         pins: id of the topic that each source name stood for.
