@@ -5,9 +5,10 @@ Rows [previous stop, stop) belong to `lsn`; LSNs ascend and no run is empty.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
+from itertools import count, islice
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 Runs: TypeAlias = list[tuple[int, int]]
@@ -58,12 +59,21 @@ def picked_runs(runs: Runs | None, rows: int, picked: int, pick: Pick) -> Runs |
 
 
 def cut_runs(runs: Runs | None, start: int, stop: int) -> Runs | None:
-    """The runs of rows [start, stop)."""
+    """The runs of rows [start, stop). Costs a bisection, and a step per run cut out.
+
+    >>> cut_runs([(7, 2), (8, 3), (9, 6)], 1, 4)
+    [(7, 1), (8, 2), (9, 3)]
+    """
     if runs is None:
         return None
-    if len(runs) == 1:
-        return [(runs[0][0], stop - start)] if stop > start else []
-    return nonempty((lsn, min(end, stop) - start) for lsn, end in runs)
+    out: Runs = []
+    if stop <= start:
+        return out
+    for lsn, end in islice(runs, bisect_right(runs, start, key=itemgetter(1)), None):
+        out.append((lsn, min(end, stop) - start))
+        if end >= stop:
+            break
+    return out
 
 
 def nonempty(runs: Iterable[tuple[int, int]]) -> Runs:

@@ -206,7 +206,16 @@ class Words:
         assert isinstance(leaf, Column)
         name = leaf.field
         default = MISSING if isinstance(leaf.default, Required) else leaf.default
-        return lambda entry: value_of(entry[1], name, default)
+
+        def read(entry: list[Any]) -> Any:
+            found = entry[1]
+            return (
+                found[name]
+                if type(found) is dict and name in found
+                else value_of(found, name, default)
+            )
+
+        return read
 
     def _reader(self, source: Any) -> Callable[[list[Any]], Any]:
         """What computes an expression of one row."""
