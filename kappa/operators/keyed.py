@@ -70,6 +70,11 @@ def as_mapping(row: Any) -> Mapping[Any, Any]:
     return row if isinstance(row, Mapping) else {"value": row}
 
 
+def plain_rows(rows: list[Any]) -> list[Any]:
+    """Rows that state can hold: instances of a dataclass as dicts of their fields."""
+    return rows if set(map(type, rows)) == {dict} else list(map(plain, rows))
+
+
 def told(batch: Batch, fields: Mapping[str, list[Any]], output: str) -> Batch:
     """The rows with fields added, for a side output; columns stay columns."""
     if batch.columnar:

@@ -172,6 +172,8 @@ class PatternInstance(Instance):
         self._context = context
         self._within = operator.span
         self._key_names = operator.key.names
+        every = [*(one.condition for one in operator.rows), *operator.select.values()]
+        self._typed = any(one is not None and not isinstance(one, Expression) for one in every)
         self._names = [one.name for one in operator.rows]
         words = Words(operator.rows, operator.expressions, context.params)
         self._results = [(name, self._result(one, words)) for name, one in operator.select.items()]
@@ -208,7 +210,7 @@ class PatternInstance(Instance):
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Has rows wait; late ones and dead letters come at once."""
-        return self._waiting.take(batch, self._parts)
+        return self._waiting.take(batch, self._parts, typed=self._typed)
 
     def due(self) -> int:
         """When the next row is gone through, or a start is decided by time."""

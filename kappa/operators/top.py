@@ -32,7 +32,7 @@ from kappa.operators.contract import (
     widened,
 )
 from kappa.operators.failing import evaluate
-from kappa.operators.keyed import as_mapping, check_names, run_rows
+from kappa.operators.keyed import as_mapping, check_names, plain_rows, run_rows
 from kappa.operators.ranking import RETRACTION, Entry, Ranking, check_top
 from kappa.state import detached
 from kappa.time import PLUS_INFINITY
@@ -50,7 +50,7 @@ DROPPED, WHOLE = "dropped", "whole"
 class Top(Operator):
     """The best `n` rows of each key.
 
-    The output rows are the input's, unchanged, with `retraction` where they come as
+    The output rows are the input's, as mappings, with `retraction` where they come as
     changes and the place where it has a name. What a record changes has its event time.
     Of equal rows the first to arrive is the better. Late records count like any other.
 
@@ -152,7 +152,7 @@ class BestRows(Instance):
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Takes rows in, one by one."""
         batch, columns, dead = evaluate(self._parts, batch, self.context)
-        rows = batch.rows(fresh=self.context.shared)
+        rows = plain_rows(batch.rows(fresh=self.context.shared))
         outs: list[Any] = []
 
         def run(*columns: list[Any]) -> None:

@@ -19,7 +19,7 @@ from kappa.codec import check_key, encode_key
 from kappa.operators.contract import OperatorContext
 from kappa.operators.failing import evaluate
 from kappa.operators.forgetting import Forgetting
-from kappa.operators.keyed import Columns, run_rows, told
+from kappa.operators.keyed import Columns, plain_rows, run_rows, told
 from kappa.operators.letters import DEAD_LETTER, letter_of_timer
 from kappa.operators.window_rows import LATE, ranks
 
@@ -43,12 +43,13 @@ class Waiting:
             for entry in entries:
                 yield entry[0], key
 
-    def take(self, batch: Batch, parts: list[Any]) -> list[Batch]:
+    def take(self, batch: Batch, parts: list[Any], *, typed: bool = False) -> list[Batch]:
         """Has the rows of a batch wait, as [time, row, key, *what `parts` compute].
 
         Args:
             batch: the rows.
             parts: what computes the key, and what else is to wait with a row.
+            typed: instances of a dataclass wait as such, for functions of the user's.
 
         Returns:
             Late rows and dead letters.
@@ -59,6 +60,8 @@ class Waiting:
             batch, columns, late = set_apart(batch, columns, context)
             out.append(late)
         rows = batch.rows(fresh=context.shared)
+        if not typed:
+            rows = plain_rows(rows)
         done: list[Any] = []
         out += run_rows(
             lambda *columns: self._add(done, *columns),

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from kappa.aggregates import Aggregate
-from kappa.aggregates.contract import WHOLE_ROW, Code
-from kappa.batch import Batch
+from kappa.aggregates.contract import Code
+from kappa.batch import Batch, plain
 from kappa.errors import ConfigError, RecordRefused
 from kappa.expressions import Order, Selector, orders_of, sorted_by
 from kappa.operators.contract import (
@@ -32,6 +32,8 @@ from kappa.operators.window_rows import LATE
 from kappa.time import Duration
 from kappa.triggers import Trigger
 from kappa.windows import Window
+
+PLAIN_ROW = Selector.of(plain)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Best(Aggregate):
     @property
     def sources(self) -> tuple[Selector, ...]:
         """The row, and what it is sorted by, which is never null."""
-        return (WHOLE_ROW, sorted_by(self.orders))
+        return (PLAIN_ROW, sorted_by(self.orders))
 
     def code(self) -> Code:
         """One slot: entries, best first."""
