@@ -12,6 +12,7 @@ from kappa.expressions import Selector, meta
 from kappa.log import Log, View, check_name
 from kappa.operators import Typed
 from kappa.plan import Edge, Graph, Plan, SourceSpec, compile_plan, explain, mermaid
+from kappa.plan.graph import Feed
 from kappa.plan.params import resolve_params
 from kappa.runtime.results import (
     KEEP_CHECKPOINTS,
@@ -71,7 +72,7 @@ class Pipeline:
     @overload
     def source(
         self,
-        topic: str,
+        topic: str | Feed,
         *,
         out_of_orderness: Duration = 0,
         idle_after: Duration | None = None,
@@ -82,7 +83,7 @@ class Pipeline:
     @overload
     def source(
         self,
-        topic: str,
+        topic: str | Feed,
         *,
         rows: type[T],
         out_of_orderness: Duration = 0,
@@ -93,7 +94,7 @@ class Pipeline:
 
     def source(
         self,
-        topic: str,
+        topic: str | Feed,
         *,
         rows: type[Any] | None = None,
         out_of_orderness: Duration = 0,
@@ -105,7 +106,8 @@ class Pipeline:
 
         Args:
             topic: its name; a bare name of a versioned topic follows the promoted version
-                as it stands when a version of this pipeline is created.
+                as it stands when a version of this pipeline is created. Or what brings
+                records into a topic, such as `kappa.connect.Files`.
             rows: the type of a row, for typing; a dataclass also makes functions get
                 instances of it.
             out_of_orderness: how far a record may lie behind the newest one of its
@@ -118,12 +120,13 @@ class Pipeline:
         if time not in TIMES:
             raise ConfigError(f"time is {time!r}: give one of {', '.join(TIMES)}")
         spec = SourceSpec(
-            topic=topic,
+            topic=topic if isinstance(topic, str) else topic.topic,
             out_of_orderness=duration_ms(out_of_orderness, name="out_of_orderness", minimum=0),
             idle_after=_optional(idle_after, "idle_after"),
             max_lag=_optional(max_lag, "max_lag"),
             rows=rows,
             time=time,
+            feed=None if isinstance(topic, str) else topic,
         )
         edge = self.graph.source(spec)
         if rows is not None and is_dataclass(rows):

@@ -1,8 +1,11 @@
-"""`kappa load`: JSON lines and CSV into a topic, once."""
+"""`kappa load`: files of any format that is known into a topic, once."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,9 +14,12 @@ import click
 from kappa.cli.options import json_option, log_option, open_log, pairs, quiet_option
 from kappa.cli.output import print_json
 from kappa.cli.progress import Meter, progress_line
-from kappa.connect import CellTypes, LoadProgress, LoadResult, Reading, TimeField
-from kappa.connect import load as load_source
+from kappa.cli.signals import stop_on_signals
+from kappa.connect import CellTypes, LoadProgress, LoadResult, Reading, TimeField, load_all
 from kappa.connect.load import OnError
+from kappa.connect.places import FORMATS, NothingThere
+from kappa.log import Log
+from kappa.time import MINUS_INFINITY, PLUS_INFINITY, duration_ms, instant_ms
 
 
 @click.command()
@@ -21,7 +27,10 @@ from kappa.connect.load import OnError
 @click.argument("files", nargs=-1, required=True)
 @log_option
 @click.option(
-    "--format", "format_", type=click.Choice(["csv", "tsv", "jsonl"]), help="Of the file."
+    "--format",
+    "format_",
+    type=click.Choice(list(dict.fromkeys(FORMATS.values()))),
+    help="Of the files; else their names say.",
 )
 @click.option("--time", help="Field that is the event time; else the topic's own rule.")
 @click.option("--time-format", default="auto", show_default=True, help="s, ms, us, ns, iso or %…")
@@ -31,6 +40,11 @@ from kappa.connect.load import OnError
 @click.option("--null", "nulls", multiple=True, help="CSV: a cell that means no value, as NA.")
 @click.option("--fields", help="CSV: names of the columns, if there is no header line.")
 @click.option("--delimiter", help="CSV: between cells.")
+@click.option("--columns", help="Fields to take, by comma; all by default.")
+@click.option("--since", help="Only records from this event time on, ISO 8601.")
+@click.option("--until", help="Only records before this event time.")
+@click.option("--no-folders", is_flag=True, help="Folders such as date=2013-03-01 tell no fields.")
+@click.option("--follow", help="Go on as files and records come: how often to look, as 10s.")
 @click.option("--id", "source_id", help="What the source is known by; needed for standard input.")
 @click.option(
     "--on-error",
@@ -47,23 +61,48 @@ from kappa.connect.load import OnError
 def load(directory: Path, topic: str, files: tuple[str, ...], **options: Any) -> None:
     """Load FILES, or - for standard input, into TOPIC.
 
-    Loading a file again appends only what is new: the producer is the file, its
-    sequence the line. A record that cannot be read is named by file and line.
+    A file may be CSV, JSON lines, Parquet or Avro; a folder stands for all files below it.
+    Patterns and URLs such as s3://bucket/events work too. Loading a file again appends only
+    what is new: the producer is the file, its sequence the line or row. A record that cannot
+    be read is named by it.
     """
     if options["source_id"] and len(files) > 1:
         raise click.UsageError("--id is for one source; give one file")
     arguments = _arguments(options)
-    results: list[tuple[str, LoadResult]] = []
+
+    def tell(file: str, result: LoadResult) -> None:
+        if options["as_json"]:
+            print_json({"file": file, "topic": topic, **asdict(result)}, indent=None)
+        elif result.appended or result.broken or options["follow"] is None:
+            click.echo(_sentence(file, topic, result, options["on_error"]))
+
     with open_log(directory) as log:
         for file in files:
             with progress_line(f"load {file}", quiet=options["quiet"]) as meter:
                 arguments["progress"] = _shown_on(meter)
-                results.append((file, load_source(log, topic, file, **arguments)))
-    for file, result in results:
-        if options["as_json"]:
-            print_json({"file": file, "topic": topic, **asdict(result)}, indent=None)
-        else:
-            click.echo(_sentence(file, topic, result, options["on_error"]))
+                load_all(log, topic, file, on_file=tell, **arguments)
+        if options["follow"] is not None:
+            _follow(log, topic, files, arguments, tell, options["follow"])
+
+
+def _follow(
+    log: Log,
+    topic: str,
+    files: tuple[str, ...],
+    arguments: dict[str, Any],
+    tell: Callable[[str, LoadResult], None],
+    follow: str,
+) -> None:
+    stop = threading.Event()
+    every_s = duration_ms(follow, name="--follow", minimum=1) / 1000
+    arguments["progress"] = None
+    arguments["reading"] = replace(arguments["reading"], growing=True)
+    with stop_on_signals(stop.set, message="") as stopping:
+        while not stop.wait(every_s):
+            for file in files:
+                with suppress(NothingThere):
+                    load_all(log, topic, file, on_file=tell, stop=stop.is_set, **arguments)
+    stopping.raise_if_asked()
 
 
 def _arguments(options: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +111,11 @@ def _arguments(options: dict[str, Any]) -> dict[str, Any]:
         types=CellTypes(pairs(options["types"], option="--types"), options["nulls"]),
         fields=options["fields"].split(",") if options["fields"] else None,
         delimiter=options["delimiter"],
+        columns=options["columns"].split(",") if options["columns"] else None,
+        since=_instant(options["since"], MINUS_INFINITY),
+        until=_instant(options["until"], PLUS_INFINITY),
+        folders=not options["no_folders"],
+        growing=options["follow"] is not None,
     )
     time = None
     if options["time"]:
@@ -86,6 +130,10 @@ def _arguments(options: dict[str, Any]) -> dict[str, Any]:
         "on_error": cast(OnError, options["on_error"]),
         "batch": options["batch"],
     }
+
+
+def _instant(text: str | None, default: int) -> int:
+    return default if text is None else instant_ms(text)
 
 
 def _shown_on(meter: Meter) -> Any:

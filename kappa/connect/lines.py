@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 from kappa.errors import SourceError
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
+PACKED = ".gz"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -35,6 +36,8 @@ class Broken:
 class Lines:
     """The lines of one source, in order, each with its line end.
 
+    Of one that is `growing`, a last line without an end is left.
+
     Args:
         raw: the open source, in bytes.
         name: what to call it in messages: a path, or "standard input".
@@ -50,6 +53,7 @@ class Lines:
         self.name = name
         self.size = size
         self.number = 0
+        self.growing = False
         self._raw = raw
         self._counted = raw
 
@@ -68,13 +72,20 @@ class Lines:
             size = Path(path).stat().st_size
         except OSError as error:
             raise SourceError(f"cannot read {path}: {error.strerror}", path=str(path)) from error
-        lines = cls(file, str(path), size=size)
-        if Path(path).suffix == ".gz":
+        return cls.of(file, str(path), size)
+
+    @classmethod
+    def of(cls, file: BinaryIO, name: str, size: int | None) -> Lines:
+        """The lines of an open file, unpacked where its name ends in .gz."""
+        lines = cls(file, name, size=size)
+        if name.endswith(PACKED):
             lines._raw = cast(BinaryIO, gzip.GzipFile(fileobj=file))
         return lines
 
     def __iter__(self) -> Iterator[bytes]:
         while line := self._readline():
+            if self.growing and not line.endswith(b"\n"):
+                return
             self.number += 1
             yield line
 

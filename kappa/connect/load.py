@@ -5,23 +5,22 @@ Invariants:
   appended again, whatever happened in between.
 - Lines are sent in order. What cannot be read is stopped at, skipped, or sent to the
   topic `<topic>.dead_letters`, which is a producer of its own over the same lines.
-- A source is known by its topic and an `id`; for a file that is its path and its first
-  record, so that another file put under the same name is not taken for the old one.
+- A source is known by its topic and an `id`; for a file that is its path and a fingerprint,
+  so that another file put under the same name is not taken for the old one.
+- A file is loaded with one choice of columns and range; with another it would double.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from kappa.connect.celltypes import CellTypes
-from kappa.connect.csvrows import read_csv
-from kappa.connect.jsonlines import read_json_lines
+from kappa.batch import Frame
 from kappa.connect.lines import Broken, Lines
+from kappa.connect.places import files_of, folder_fields, is_url
+from kappa.connect.sources import Reading, Source
 from kappa.connect.times import TimeField
 from kappa.errors import ConfigError, SourceError
 from kappa.log import Log, Producer
@@ -29,7 +28,6 @@ from kappa.time import Clock, SystemClock
 
 OnError = Literal["stop", "skip", "dead_letter"]
 REPORT_EVERY = 5_000
-FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +58,10 @@ class LoadResult:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a source is read; see `load` for the fields."""
-
-    format: str | None = None
-    types: CellTypes = field(default_factory=CellTypes)
-    fields: Sequence[str] | None = None
-    delimiter: str | None = None
-
-    def records(self, lines: Lines) -> Iterator[tuple[int, object]]:
-        """The records of `lines` with the number of the line each begins on."""
-        kind = self.kind_of(lines.name)
-        if kind == "jsonl":
-            return read_json_lines(lines)
-        delimiter = self.delimiter or ("\t" if kind == "tsv" else ",")
-        return read_csv(lines, types=self.types, fields=self.fields, delimiter=delimiter)
-
-    def kind_of(self, name: str) -> str:
-        """The format of a source called `name`: csv, tsv or jsonl.
-
-        Raises:
-            ConfigError: neither `format` nor the name says.
-        """
-        kind = self.format or _format_of(name)
-        if kind not in FORMATS.values():
-            raise ConfigError(f"the format {kind!r} is unknown: give csv, tsv or jsonl")
-        return kind
-
-
 def load(
     log: Log,
     topic: str,
-    source: str | Path | Lines,
+    source: str | Path | Source,
     *,
     reading: Reading | None = None,
     time: TimeField | None = None,
@@ -100,6 +69,7 @@ def load(
     id: str | None = None,
     on_error: OnError = "stop",
     batch: int = 4096,
+    extra: Mapping[str, Any] | None = None,
     progress: Callable[[LoadProgress], None] | None = None,
     clock: Clock | None = None,
 ) -> LoadResult:
@@ -115,6 +85,7 @@ def load(
         id: what the source is known by. Needed for a stream, which has no name.
         on_error: what to do with a record that cannot be read.
         batch: records per append.
+        extra: fields that every record gets, unless it has them itself.
         progress: called now and then.
         clock: for the seconds in the result.
 
@@ -141,92 +112,174 @@ def load(
     target = log.topic(topic)
     # A source may be loaded into several topics, and a topic made anew is another one.
     name = f"load:{target.full_name}.{target.id}:{id or source_id(source, reading)}"
+    if id is None:
+        taken = f"|{reading.described()}" if not reading.whole else ""
+        _check_once(log, name, taken, source)
+        name += taken
     if time is None and target.time is not None:
         time = TimeField(target.time)  # so that a record without one is named by its line
-    lines = source if isinstance(source, Lines) else Lines.open(source)
+    opened = reading.open(source) if isinstance(source, str | Path) else source
+    feed = _Feed(opened, replace(reading, rows=batch), time, key, extra or {}, progress)
     try:
-        feed = _Feed(lines, reading.records(lines), time, key, progress)
-        counts = feed.send(log, topic, name, on_error, batch)
+        feed.send(log, topic, name, on_error, batch)
     finally:
-        lines.close()
-    return LoadResult(name, *counts, seconds=clock.monotonic() - started)
+        opened.close()
+    seconds = clock.monotonic() - started
+    return LoadResult(name, feed.appended, feed.repeated, feed.broken, seconds)
 
 
-def source_id(source: str | Path | Lines, reading: Reading) -> str:
-    """The id of a file: its full path and a checksum of its first record.
+def load_all(
+    log: Log,
+    topic: str,
+    place: str | Path,
+    *,
+    reading: Reading | None = None,
+    on_file: Callable[[str, LoadResult], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    **options: Any,
+) -> list[LoadResult]:
+    """Loads every file of a place, in the order of their names; what was loaded is passed over.
 
-    Two lines of a CSV with a header, which all files of a kind share; else one. A file
-    that grows keeps its id.
+    Args:
+        log, topic: as for `load`.
+        place: a file, a folder with all below it, or a pattern; a path or a URL.
+        reading: as for `load`.
+        on_file: called after each file with its name and what was done.
+        stop: asked between two files whether to stop.
+        options: of `load`.
+
+    Raises:
+        SourceError: there is nothing there, or a file cannot be read; those before it are
+            loaded.
+    """
+    reading = reading or Reading()
+    results = []
+    for file in files_of(place, every=reading.format is not None):
+        if stop is not None and stop():
+            break
+        told = folder_fields(file, place) if reading.folders else {}
+        results.append(load(log, topic, file, reading=reading, extra=told, **options))
+        if on_file is not None:
+            on_file(file, results[-1])
+    return results
+
+
+def source_id(source: str | Path | Source, reading: Reading) -> str:
+    """The id of a file: its full path, a fingerprint, and what is taken of it.
 
     Raises:
         ConfigError: the source is a stream and has neither.
     """
-    if isinstance(source, Lines) or str(source) == "-":
-        name = source.name if isinstance(source, Lines) else "standard input"
+    if not isinstance(source, str | Path) or str(source) == "-":
+        name = "standard input" if isinstance(source, str | Path) else source.name
         raise ConfigError(
             f"{name} has no path to know it by when it is loaded again:"
             " give it a name of your choice with --id (id=)"
         )
-    head = Lines.open(source)
-    try:
-        count = 2 if reading.kind_of(head.name) != "jsonl" and reading.fields is None else 1
-        first = b"".join(islice(head, count))
-    finally:
-        head.close()
-    return f"file:{Path(source).resolve()}:{zlib.crc32(first):08x}"
+    place = str(source) if is_url(str(source)) else str(Path(source).resolve())
+    return f"file:{place}:{reading.fingerprint(source)}"
 
 
-def _format_of(name: str) -> str:
-    suffixes = [suffix for suffix in Path(name).suffixes if suffix != ".gz"]
-    kind = FORMATS.get(suffixes[-1]) if suffixes else None
-    if kind is None:
-        raise ConfigError(f"{name} does not say what it is: give --format csv, tsv or jsonl")
-    return kind
+def _check_once(log: Log, name: str, taken: str, place: object) -> None:
+    """Refuses to load a file with other columns or another range than before."""
+    others = [
+        known
+        for known in log.catalog.producers
+        if known.startswith(name)
+        and known[len(name) : len(name) + 1] in ("", "|")
+        and known != name + taken
+    ]
+    if others:
+        raise SourceError(
+            f"{place} was loaded into this topic before with other columns or another range:"
+            " its records would be there twice; give it another id with --id (id=) if they should",
+            path=str(place),
+        )
 
 
 @dataclass
 class _Feed:
     """One load under way."""
 
-    lines: Lines
-    records: Iterable[tuple[int, object]]
+    source: Source
+    reading: Reading
     time: TimeField | None
     key: str | None
+    extra: Mapping[str, Any]
     progress: Callable[[LoadProgress], None] | None
+    appended: int = 0
+    repeated: int = 0
+    broken: int = 0
 
-    def send(
-        self, log: Log, topic: str, name: str, on_error: OnError, batch: int
-    ) -> tuple[int, int, int]:
-        """Sends what is new; returns how many records were new, repeated and broken."""
-        appended = repeated = broken = 0
-        dead = _DeadLetters(log, topic, name, self.lines.name)
+    def send(self, log: Log, topic: str, name: str, on_error: OnError, batch: int) -> None:
+        """Sends what is new, and counts."""
+        self.dead = _DeadLetters(log, topic, name, self.source.name)
+        self.on_error = on_error
         with log.producer(topic, id=name, batch=batch) as producer:
             known = -1 if producer.last_sequence is None else producer.last_sequence
-            for count, (line, value) in enumerate(self.records, 1):
-                value, time_ms, key = self._prepared(value)
-                if isinstance(value, Broken):
-                    if on_error == "stop":
-                        producer.flush()
-                        raise self._stopped(line, value)
-                    if on_error == "dead_letter":
-                        dead.send(line, value)
-                    broken += 1
-                elif line <= known:
-                    repeated += 1
+            self.known = known
+            reported = 0
+            for position, value in self.reading.records(self.source, self.time, after=known):
+                if isinstance(value, Frame):
+                    self._send_frame(producer, position, self._widened(value))
                 else:
-                    producer.send(value, key=key, time=time_ms, sequence=line)
-                    appended += 1
-                if count % REPORT_EVERY == 0:
-                    self._report(count)
-        dead.close()
-        if known > self.lines.number:
+                    self._send(producer, position, value)
+                if self._count - reported >= REPORT_EVERY:
+                    reported = self._count
+                    self._report()
+        self.repeated += getattr(self.source, "skipped", 0)
+        self.dead.close()
+        if known > self.source.number:
             raise SourceError(
-                f"{self.lines.name} has {self.lines.number} lines, but {known} were loaded before:"
-                " it was cut, or it is another source; give that one its own --id",
-                path=self.lines.name,
+                f"{self.source.name} has {self.source.number} lines, but {known} were loaded"
+                " before: it was cut, or it is another source; give that one its own --id",
+                path=self.source.name,
             )
-        self._report(appended + repeated + broken)
-        return appended, repeated, broken
+        self._report()
+
+    @property
+    def _count(self) -> int:
+        return self.appended + self.repeated + self.broken
+
+    def _widened(self, frame: Frame) -> Frame:
+        new = {n: [v] * len(frame) for n, v in self.extra.items() if n not in frame.columns}
+        return Frame({**frame.columns, **new}, len(frame)) if new else frame
+
+    def _send_frame(self, producer: Producer, first: int, frame: Frame) -> None:
+        try:
+            times, keys = self._read(frame)
+        except (ValueError, KeyError):  # the records one by one say which it is
+            for position, row in enumerate(frame, first):
+                self._send(producer, position, row)
+            return
+        before = producer.repeated
+        producer.send_columns(frame, key=keys, time=times, sequence=first)
+        known = producer.repeated - before
+        self.repeated += known
+        self.appended += len(frame) - known
+
+    def _read(self, frame: Frame) -> tuple[list[int] | None, list[Any] | None]:
+        times = None
+        if self.time is not None:
+            times = list(map(self.time.moment, frame.columns[self.time.name]))
+        return times, None if self.key is None else frame.columns[self.key]
+
+    def _send(self, producer: Producer, position: int, value: object) -> None:
+        if self.extra and isinstance(value, dict):
+            value = {**self.extra, **value}
+        value, time_ms, key = self._prepared(value)
+        if isinstance(value, Broken):
+            if self.on_error == "stop":
+                producer.flush()
+                raise self._stopped(position, value)
+            if self.on_error == "dead_letter":
+                self.dead.send(position, value)
+            self.broken += 1
+        elif position <= self.known:
+            self.repeated += 1
+        else:
+            producer.send(value, key=key, time=time_ms, sequence=position)
+            self.appended += 1
 
     def _prepared(self, value: object) -> tuple[object, int | None, object]:
         """The value with its time and key, or a `Broken` that says what it lacks."""
@@ -238,19 +291,21 @@ class _Feed:
         except ValueError as error:
             return Broken(str(error), repr(value)), None, None
 
-    def _stopped(self, line: int, broken: Broken) -> SourceError:
+    def _stopped(self, position: int, broken: Broken) -> SourceError:
         shown = broken.text if len(broken.text) <= 80 else broken.text[:77] + "..."
+        what = "line" if isinstance(self.source, Lines) else "row"
         return SourceError(
-            f"{self.lines.name}, line {line}: {broken.reason}: {shown!r}."
-            " What comes before it is loaded; mend the line and load again,"
+            f"{self.source.name}, {what} {position}: {broken.reason}: {shown!r}."
+            f" What comes before it is loaded; mend the {what} and load again,"
             " or use --on-error dead_letter or skip",
-            path=self.lines.name,
-            position=line,
+            path=self.source.name,
+            position=position,
         )
 
-    def _report(self, count: int) -> None:
+    def _report(self) -> None:
         if self.progress is not None:
-            self.progress(LoadProgress(count, self.lines.bytes_read, self.lines.size))
+            progress = LoadProgress(self._count, self.source.bytes_read, self.source.size)
+            self.progress(progress)
 
 
 def _key(value: object, name: str) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
@@ -60,7 +60,14 @@ class TimeField:
         """
         if not isinstance(record, Mapping):
             raise ValueError(f"no field {self.name!r}: the record is a {type(record).__name__}")
-        value = record.get(self.name)
+        return self.moment(record.get(self.name))
+
+    def moment(self, value: object) -> int:
+        """The event time that a value of the field is.
+
+        Raises:
+            ValueError: it is none; the message says why.
+        """
         if value is None:
             raise ValueError(f"no time: field {self.name!r} is missing or null")
         try:
@@ -75,6 +82,10 @@ class TimeField:
             return TO_MS[self.format](_number(value))
         if self.format == "auto" and type(value) is int:
             return value
+        if isinstance(value, datetime):
+            return self._in_zone(value)
+        if isinstance(value, date):
+            return self._in_zone(datetime(value.year, value.month, value.day))
         if not isinstance(value, str):
             _fail(f"not a time as {self.format!r} has it")
         if "%" in self.format:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
-from kappa.batch import Batch
+from kappa.batch import Batch, Frame
 from kappa.contracts.contract import Contract
 from kappa.contracts.expectations import RecordExpectation
 from kappa.contracts.expectations.expectation import broken
@@ -42,7 +43,7 @@ class Guard:
         """Whether what cannot be taken goes to the dead letters."""
         return self.contract.on_violation == "dead_letter" and self.dead_letters is not None
 
-    def aside(self, rows: list[Any]) -> dict[int, str]:
+    def aside(self, rows: Sequence[Any]) -> dict[int, str]:
         """The records to be set aside, with the reason.
 
         Raises:
@@ -52,7 +53,7 @@ class Guard:
         """
         if not broken(self.rules, self._batch(rows)):
             return {}
-        batch = Batch.of_rows(rows, [0] * len(rows))
+        batch = Batch.of_rows(list(rows), [0] * len(rows))
         reasons: dict[int, list[str]] = {}
         for rule in broken(self.rules, batch):
             for at, verdict in enumerate(rule.verdicts(batch) or ()):
@@ -64,15 +65,17 @@ class Guard:
                 reasons.setdefault(at, []).append(reason)
         return {at: "; ".join(reasons[at]) for at in sorted(reasons)}
 
-    def _batch(self, rows: list[Any]) -> Batch:
+    def _batch(self, rows: Sequence[Any]) -> Batch:
         """The records, as columns of just the fields that matter where all have them."""
         times = [0] * len(rows)
+        if isinstance(rows, Frame):
+            return Batch.of_columns(rows.columns, times)
         if self.fields is None:
-            return Batch.of_rows(rows, times)
+            return Batch.of_rows(list(rows), times)
         try:
             columns = {name: list(map(itemgetter(name), rows)) for name in self.fields}
         except (KeyError, TypeError, IndexError):
-            return Batch.of_rows(rows, times)
+            return Batch.of_rows(list(rows), times)
         return Batch.of_columns(columns, times)
 
     def _refused(

@@ -62,7 +62,7 @@ class Admission:
     def encode(
         self,
         topic: Topic,
-        rows: list[Any],
+        rows: Sequence[Any],
         now: int,
         *,
         key: Any = None,

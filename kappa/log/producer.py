@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
+from kappa.batch import Frame
 from kappa.errors import ConfigError, SequenceError
 from kappa.log.admission import Admission
 from kappa.log.catalog import Topic
@@ -160,14 +162,64 @@ class Producer:
         if not self._values:
             return None
         first, last = (self._sequences[0], self._sequences[-1]) if self._sequences else (None, None)
+        result = self._append(self._values, self._keys, self._times, first, last)
+        self._values, self._keys, self._times, self._sequences = [], [], [], []
+        return result
 
+    def send_columns(
+        self,
+        records: Frame,
+        *,
+        key: Sequence[Any] | None = None,
+        time: Sequence[Instant] | None = None,
+        sequence: int | None = None,
+    ) -> AppendResult | None:
+        """Appends records given as columns, at once; None if all were appended before.
+
+        Args:
+            records: the columns; what waits goes before them.
+            key, time: of each record, where the topic has no field for them.
+            sequence: of the first record, for a producer with an id; the others follow.
+
+        Raises:
+            ConfigError, SequenceError, ProducerFenced: as `send`.
+        """
+        self.flush()
+        if self._handle is None:
+            if sequence is not None:
+                raise ConfigError("a sequence needs a producer with an id")
+            return self._append(records, key, time, None, None) if len(records) else None
+        if sequence is None:
+            sequence = 0 if self._last is None else self._last + 1
+        known = 0
+        if self._last is not None:
+            known = min(len(records), max(0, self._last + 1 - sequence))
+        self.repeated += known
+        if known == len(records):
+            return None
+        return self._append(
+            records[known:],
+            None if key is None else key[known:],
+            None if time is None else time[known:],
+            sequence + known,
+            sequence + len(records) - 1,
+        )
+
+    def _append(
+        self,
+        values: Sequence[Any],
+        keys: Sequence[Any] | None,
+        times: Sequence[Instant | None] | None,
+        first: int | None,
+        last: int | None,
+    ) -> AppendResult:
         def draft(contracts: int, now: int) -> tuple[Draft, int]:
             encoded = self._admission.encode(
                 self.topic,
-                self._values,
+                values,
                 now,
-                key=self._given(self._keys, "key", self.topic.key),
-                time=self._given(self._times, "time", self.topic.time, now),
+                key=self._given(keys, "key", self.topic.key),
+                time=self._given(times, "time", self.topic.time, now),
             )
             # Content is not compared: times may be the clock's, and a repeat is one by its
             # number.
@@ -183,12 +235,15 @@ class Producer:
             return made, encoded.dead_letters
 
         result = self._admission.commit(draft)
-        self._values, self._keys, self._times, self._sequences = [], [], [], []
         self._last = last
         return result
 
-    def _given(self, given: list[Any], what: str, field: object, default: Any = None) -> Any:
+    def _given(
+        self, given: Sequence[Any] | None, what: str, field: object, default: Any = None
+    ) -> Any:
         """The given keys or times, None if the topic's field holds them all."""
+        if given is None:
+            return None
         missing = given.count(None)
         if missing == len(given):
             return None

@@ -34,7 +34,7 @@ class Rows:
     """
 
     topic: Topic
-    values: list[Any]
+    values: Sequence[Any]
     key: Any
     time: Any
     contract: str | None = None

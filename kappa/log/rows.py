@@ -14,10 +14,11 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from kappa.batch import Frame
 from kappa.codec import check_key, encode, stable_hash
 from kappa.contracts.guard import Guard
 from kappa.errors import ConfigError, RecordRefused
-from kappa.log.body import Body, encode_body
+from kappa.log.body import Body, encode_body, encode_columns
 from kappa.log.catalog import Topic
 from kappa.log.refusals import Rows, unreadable
 from kappa.time import MAX_TIME, MIN_TIME, Instant, instant_ms
@@ -100,13 +101,13 @@ def encode_rows(
     return Bodies(found, len(rows.letters))
 
 
-def listed(values: Iterable[Any]) -> list[Any]:
+def listed(values: Iterable[Any]) -> Sequence[Any]:
     """The records as a list.
 
     Raises:
         ConfigError: it is one record.
     """
-    if type(values) is list:
+    if type(values) is list or isinstance(values, Frame):
         return values
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise ConfigError(
@@ -132,7 +133,7 @@ def _guarded(rows: Rows, guard: Guard, now: int) -> tuple[list[int], list[Any] |
             raise
         whole = rows.values
 
-        def read(values: list[Any]) -> None:
+        def read(values: Sequence[Any]) -> None:
             if rows.time is None:
                 _times(rows.topic, values, None, now)
             if rows.key is None:
@@ -147,7 +148,7 @@ def _guarded(rows: Rows, guard: Guard, now: int) -> tuple[list[int], list[Any] |
 # Times.
 
 
-def _times(topic: Topic, rows: list[Any], given: Times, now: int) -> list[int]:
+def _times(topic: Topic, rows: Sequence[Any], given: Times, now: int) -> list[int]:
     if given is not None:
         return _given_times(rows, given)
     if topic.time is None:
@@ -158,7 +159,7 @@ def _times(topic: Topic, rows: list[Any], given: Times, now: int) -> list[int]:
     return [_instant(topic, row, value) for row, value in enumerate(found)]
 
 
-def _given_times(rows: list[Any], given: Any) -> list[int]:
+def _given_times(rows: Sequence[Any], given: Any) -> list[int]:
     if callable(given):
         return [instant_ms(given(row)) for row in rows]
     if isinstance(given, int | str | datetime):
@@ -179,7 +180,9 @@ def _instant(topic: Topic, row: int, value: Any) -> int:
         ) from None
 
 
-def _field(topic: Topic, rows: list[Any], name: str, what: str) -> list[Any]:
+def _field(topic: Topic, rows: Sequence[Any], name: str, what: str) -> list[Any]:
+    if isinstance(rows, Frame) and name in rows.columns:
+        return rows.columns[name]
     try:
         return list(map(itemgetter(name), rows))
     except (KeyError, TypeError, IndexError):
@@ -203,7 +206,7 @@ def _one_field(topic: Topic, at: int, row: Any, name: str, what: str) -> Any:
 # Keys and partitions.
 
 
-def _keys(topic: Topic, rows: list[Any], given: Any) -> tuple[list[Any] | None, bool]:
+def _keys(topic: Topic, rows: Sequence[Any], given: Any) -> tuple[list[Any] | None, bool]:
     """The records' keys, and whether they have to be stored."""
     if given is not None:
         keys = _given_keys(rows, given)
@@ -221,7 +224,7 @@ def _keys(topic: Topic, rows: list[Any], given: Any) -> tuple[list[Any] | None, 
     return keys, stored
 
 
-def _given_keys(rows: list[Any], given: Any) -> list[Any]:
+def _given_keys(rows: Sequence[Any], given: Any) -> list[Any]:
     if callable(given):
         return [given(row) for row in rows]
     if isinstance(given, list):
@@ -242,7 +245,7 @@ def _check_key(topic: Topic, at: int, key: Any) -> None:
 
 def _split(
     topic: Topic,
-    rows: list[Any],
+    rows: Sequence[Any],
     times: list[int],
     keys: list[Any] | None,
     *,
@@ -256,19 +259,24 @@ def _split(
     if partition is None and topic.partitions == 1:
         partition = 0
     if partition is not None or keys is None:
-        body = encode_body(times, rows, kept, codec=topic.codec, where=topic.full_name)
-        return [(topic.id, partition, body)]
+        return [(topic.id, partition, _body(topic, times, rows, kept))]
     found: list[tuple[int, int | None, Body]] = []
     for at, places in sorted(_places(keys, topic.partitions).items()):
-        body = encode_body(
+        body = _body(
+            topic,
             [times[place] for place in places],
-            [rows[place] for place in places],
+            rows.take(places) if isinstance(rows, Frame) else [rows[place] for place in places],
             None if kept is None else [kept[place] for place in places],
-            codec=topic.codec,
-            where=topic.full_name,
         )
         found.append((topic.id, at, body))
     return found
+
+
+def _body(topic: Topic, times: list[int], rows: Sequence[Any], keys: list[Any] | None) -> Body:
+    codec, where = topic.codec, topic.full_name
+    if isinstance(rows, Frame) and rows.columns:
+        return encode_columns(times, rows.columns, keys, codec=codec, where=where)
+    return encode_body(times, list(rows), keys, codec=codec, where=where)
 
 
 def _places(keys: list[Any], partitions: int) -> dict[int, list[int]]:
@@ -287,7 +295,7 @@ def _places(keys: list[Any], partitions: int) -> dict[int, list[int]]:
 
 
 def _check_sizes(
-    topic: Topic, rows: list[Any], found: list[tuple[int, int | None, Body]], limits: Limits
+    topic: Topic, rows: Sequence[Any], found: list[tuple[int, int | None, Body]], limits: Limits
 ) -> None:
     total = len(found[0][2][0]) if len(found) == 1 else sum(len(body[0]) for _, _, body in found)
     if total > limits.max_append_bytes:

@@ -7,18 +7,50 @@ and the graph has no cycle.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
+from kappa.log import Log
 from kappa.operators.contract import Fields, Operator
 from kappa.time import format_duration
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 MAIN = ""
+
+
+class OpenedFeed(Protocol):
+    """A feed at work on one log."""
+
+    def pull(self, stop: threading.Event) -> int:
+        """Appends what is new to the topic; the number of records."""
+        ...
+
+
+class Feed(Protocol):
+    """What brings records into a source's topic, such as `kappa.connect.Files`."""
+
+    @property
+    def topic(self) -> str:
+        """The topic that it appends to."""
+        ...
+
+    @property
+    def every_ms(self) -> int | None:
+        """How often a live run has it look again, in ms; None for never."""
+        ...
+
+    def open(self, log: Log) -> OpenedFeed:
+        """At work on a log; its topic is there then."""
+        ...
+
+    def describe(self) -> str:
+        """One line for `explain`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +64,7 @@ class SourceSpec:
         max_lag: how far a partition may lie behind the newest one before it is left
             out, in ms.
         rows: the type of a row, or None for plain mappings.
+        feed: what brings its records into the log, or None.
         time: "event" for the records' event times, "append" for when they were appended.
     """
 
@@ -41,14 +74,16 @@ class SourceSpec:
     max_lag: int | None = None
     rows: type | None = None
     time: str = "event"
+    feed: Feed | None = field(default=None, repr=False)
     kind: str = "source"
 
     def describe(self) -> str:
         """One line for `explain`."""
+        fed = "" if self.feed is None else f"{self.feed.describe()}; "
         bound = format_duration(self.out_of_orderness)
         if self.time == "append":
-            return "time is that of the append, which the watermark follows"
-        parts = [f"watermark {bound} behind the newest record"]
+            return f"{fed}time is that of the append, which the watermark follows"
+        parts = [f"{fed}watermark {bound} behind the newest record"]
         if self.idle_after is not None:
             parts.append(f"idle after {format_duration(self.idle_after)}")
         if self.max_lag is not None:

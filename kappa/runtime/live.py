@@ -10,6 +10,7 @@ from kappa.errors import ConfigError
 from kappa.log import Draft, Log
 from kappa.plan import Plan
 from kappa.runtime import savepoints, versions
+from kappa.runtime.feeds import Feeds
 from kappa.runtime.history import recorded, summary
 from kappa.runtime.job import Job
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
@@ -76,6 +77,8 @@ class LiveRun:
             tuned(),
             recorded(self.log, "run", name, self.number) as ended,
         ):
+            self.feeds = Feeds(self.plan, self.log, self.stop)
+            self.feeds.load()
             version = self._version()
             job = self.job = Job(
                 self.log,
@@ -142,6 +145,7 @@ class LiveRun:
     def _follow(self, job: Job) -> None:
         ticks = Ticks(self.log, job)
         while not self.stop.is_set():
+            self.feeds.beat()
             if job.catch_up(stop=self.stop):
                 continue
             job.checkpoint_if_due()

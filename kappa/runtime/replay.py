@@ -17,6 +17,7 @@ from kappa.log import Entry, Log
 from kappa.operators.contract import Operator
 from kappa.plan import Plan, Step
 from kappa.runtime import versions
+from kappa.runtime.feeds import Feeds
 from kappa.runtime.history import recorded, summary
 from kappa.runtime.job import Job
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
@@ -105,6 +106,7 @@ class Replay:
             tuned(),
             recorded(self.log, "replay", wanted.pipeline, wanted.version, **span) as ended,
         ):
+            Feeds(self.plan, self.log, self.stop).load()
             version = self._version()
             job = Job(
                 self.log,
