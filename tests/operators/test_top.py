@@ -195,6 +195,36 @@ def test_a_window_refuses_a_row_that_takes_another_back() -> None:
     assert "make a table of the stream" in letter["error"]
 
 
+@given(
+    rows=st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 5)), max_size=25),
+    ties=st.booleans(),
+)
+@examples(40)
+def test_the_top_of_a_table_is_that_of_its_present_rows(rows: Any, ties: bool) -> None:
+    pipeline = Pipeline("p")
+    table = pipeline.source("in").to_table("id", delete=col("v") == 5)
+    table.changes().key_by().top(2, by=desc("v"), ties=ties, rank="place").to("out")
+    given_ = [{"id": id_, "v": v, "ts": n} for n, (id_, v) in enumerate(rows)]
+    present = {row["id"]: row["v"] for row in given_}
+    left = {id_: v for id_, v in present.items() if v != 5}
+    values = sorted(left.values(), reverse=True)
+    places = {v: values.index(v) + 1 for v in values}
+    shown = view(run(pipeline, {"in": given_})["out"]) if given_ else Counter()
+    if ties:
+        want = [(id_, places[v]) for id_, v in left.items() if places[v] <= 2]
+        assert sorted(shown) == sorted(
+            row_key({"id": id_, "v": left[id_], "ts": last(given_, id_), "place": place})
+            for id_, place in want
+        )
+    else:
+        assert len(shown) == min(2, len(left))
+        assert all(f"('place', {n + 1})" in "".join(shown) for n in range(len(shown)))
+
+
+def last(rows: list[Any], id_: str) -> int:
+    return max(row["ts"] for row in rows if row["id"] == id_)
+
+
 # ---- any history
 
 

@@ -250,6 +250,12 @@ def top_of_a_top(a):
 
 
 @entry
+def top_of_a_table(a):
+    table = a.to_table("name", "k", delete=col("v") > 6)
+    return table.changes().key_by("k").top(1, by=[desc("v"), "name"], rank="place")
+
+
+@entry
 def top_of_retracting_sessions(a):
     panes = a.key_by("k").window(
         Session(5), trigger=AtWatermark(early=OnCount(2)), panes="retracting", lateness=6
