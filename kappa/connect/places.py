@@ -9,6 +9,7 @@ what begins with "_" or "." is left out, as tables of files have it. A folder na
 from __future__ import annotations
 
 import glob
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -29,6 +30,8 @@ FORMATS = {
 }
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 MAGIC = "*?["
+READ_BYTES = 1 << 20
+"""Read from an object store at once."""
 
 Stamp = tuple[int | None, str]
 
@@ -85,6 +88,7 @@ def _on_disk(place: str, every: bool) -> list[str]:
 
 def _in_store(url: str, every: bool) -> list[str]:
     fs, root = store_of(url)
+    fs.invalidate_cache()  # what came since the last look
     try:
         if any(sign in root for sign in MAGIC):
             return sorted(map(fs.unstrip_protocol, fs.glob(root)))
@@ -129,7 +133,8 @@ def open_file(place: str) -> tuple[BinaryIO, int | None]:
     try:
         if is_url(place):
             fs, path = store_of(place)
-            return cast(BinaryIO, fs.open(path, "rb")), fs.size(path)
+            raw = fs.open(path, "rb", cache_type="none")
+            return cast(BinaryIO, io.BufferedReader(raw, READ_BYTES)), fs.size(path)
         file = cast(BinaryIO, Path(place).open("rb"))  # noqa: SIM115  # the reader closes it
         return file, Path(place).stat().st_size
     except OSError as error:
