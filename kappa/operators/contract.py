@@ -116,6 +116,14 @@ class Operator:
     sides: ClassVar[tuple[str, ...]] = ()
     uses_append_time: ClassVar[bool] = False
 
+    counts_rows: ClassVar[bool] = False
+    """Every row that comes in counts as one more, also one that says `retraction`."""
+
+    @property
+    def retracts(self) -> bool:
+        """Whether it sends rows again with a field `retraction` where they no longer hold."""
+        return False
+
     @property
     def holdback(self) -> int:
         """How far the output's times may lie behind the input's watermark, in ms."""

@@ -56,6 +56,7 @@ class Deduplicate(Operator):
 
     kind: ClassVar[str] = "deduplicate"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.keep not in ("first", "last"):

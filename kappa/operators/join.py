@@ -61,6 +61,7 @@ class Join(Operator):
 
     kind: ClassVar[str] = "join"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.how not in KINDS:

@@ -55,6 +55,7 @@ class AsOfJoin(Operator):
 
     kind: ClassVar[str] = "as_of_join"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = (LATE,)
 
     def __post_init__(self) -> None:

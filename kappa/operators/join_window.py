@@ -54,6 +54,7 @@ class WindowJoin(Operator):
 
     kind: ClassVar[str] = "window_join"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = (LATE,)
 
     def __post_init__(self) -> None:

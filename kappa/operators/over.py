@@ -69,6 +69,7 @@ class Over(Operator):
 
     kind: ClassVar[str] = "over"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = (LATE,)
 
     def __post_init__(self) -> None:

@@ -84,6 +84,7 @@ class Pattern(Operator):
 
     kind: ClassVar[str] = "pattern"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = (LATE,)
 
     def __post_init__(self) -> None:

@@ -47,6 +47,7 @@ class RunningAggregate(Operator):
 
     kind: ClassVar[str] = "running_aggregate"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_names(self.key, self.layout.names, "aggregate")

@@ -208,6 +208,11 @@ class TableChanges(Operator):
 
     kind: ClassVar[str] = "changes"
 
+    @property
+    def retracts(self) -> bool:
+        """Always."""
+        return True
+
     def open(self, context: OperatorContext) -> Instance:
         return ChangesInstance()
 

@@ -97,6 +97,11 @@ class Top(Operator):
         """What the rows are sorted by."""
         return tuple(self.by)
 
+    @property
+    def retracts(self) -> bool:
+        """Whether rows come as changes."""
+        return self.emit == "changes"
+
     def open(self, context: OperatorContext) -> Instance:
         """The instance on the step's state."""
         return (TopChanges if self.emit == "changes" else TopFinal)(self, context)

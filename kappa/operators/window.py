@@ -68,6 +68,7 @@ class WindowAggregate(Operator):
 
     kind: ClassVar[str] = "window"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = (LATE,)
 
     def __post_init__(self) -> None:
@@ -129,6 +130,11 @@ class WindowAggregate(Operator):
     def paned(self) -> bool:
         """Whether rows say which pane they are."""
         return self.trigger is not None or self.panes != "accumulating"
+
+    @property
+    def retracts(self) -> bool:
+        """Whether a pane takes the one before back."""
+        return self.panes == "retracting"
 
     @property
     def reserved(self) -> tuple[str, ...]:

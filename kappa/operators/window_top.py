@@ -131,6 +131,7 @@ class WindowTop(Operator):
 
     kind: ClassVar[str] = "window_top"
     stateful: ClassVar[bool] = True
+    counts_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = (LATE,)
 
     def __post_init__(self) -> None:

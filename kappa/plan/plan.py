@@ -11,6 +11,7 @@ from kappa.operators.contract import Fields, Operator, both
 from kappa.operators.letters import DEAD_LETTER, FACTS, QUALITY
 from kappa.plan.fingerprint import PYTHON, code_digest, digest, leaves, structure
 from kappa.plan.graph import Edge, Graph, Node, SinkSpec, SourceSpec, fields_of
+from kappa.plan.retractions import check_retractions
 
 NOTHING: frozenset[str] = frozenset()
 STORED_FACTS = frozenset({"topic", "partition", "offset", "append_time", "key"})
@@ -133,6 +134,7 @@ def compile_plan(graph: Graph, *, dead_letters: bool = False) -> Plan:
     _check_ends(graph, nodes)
     names = _names(nodes)
     _check_unique(nodes, names)
+    check_retractions(nodes, names)
     wanted = _wanted(nodes, dead_letters)
     ranked = _ranked(nodes)
     readers = _readers(nodes)
