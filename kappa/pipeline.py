@@ -32,6 +32,7 @@ from kappa.time import (
 )
 
 if TYPE_CHECKING:  # who only builds a pipeline does not pay for what runs it
+    from kappa.runtime.backfill import Backfilled, Forecast
     from kappa.runtime.live import LiveRun, Running
 
 T = TypeVar("T")
@@ -302,6 +303,7 @@ class Pipeline:
         version: int | None = None,
         workers: int = 1,
         late: str = "as_live",
+        sinks: str = "default",
         warmup: Duration | None = None,
         overwrite: bool = False,
         params: Mapping[str, Any] | None = None,
@@ -322,6 +324,9 @@ class Pipeline:
             late: "as_live" gives the verdicts of the live run; "complete" lets nothing be
                 late; "mended" gives those of a live run in which mended dead letters had
                 been right from the start.
+            sinks: which sinks outside the log take part: "default" leaves out those whose
+                effects cannot be told apart when they come twice, such as calls; "all"
+                has them, too; "none" writes topics only.
             warmup: history to read before `since` where a step rests on all of it; the
                 result then says exact=False.
             overwrite: make a version that exists anew.
@@ -335,6 +340,7 @@ class Pipeline:
         """
         if workers != 1:
             raise ConfigError(f"workers is {workers}: this release replays in one process")
+        from kappa.runtime.outlets import Effects
         from kappa.runtime.replay import Replay
 
         plan = self.plan()
@@ -357,7 +363,32 @@ class Pipeline:
             ),
             stop=stop or threading.Event(),
             on_progress=on_progress,
+            effects=Effects(sinks),
         ).run()
+
+    def backfill(
+        self, log: Log, *, since: Instant | None, until: Instant | None, **options: Any
+    ) -> Backfilled:
+        """Makes the partitions anew that a range touches, and swaps them in at once.
+
+        Args:
+            log: to read.
+            since, until: event times, since <= t < until, widened to whole partitions of
+                each table (`.sink(...)` with partitions by time); None for all there is.
+            options: see `kappa.runtime.backfill.backfill`: version, late, warmup, params,
+                checkpoint_every, read_records, throttle, stop, on_progress.
+        """
+        from kappa.runtime.backfill import backfill
+
+        return backfill(log, self.graph, self.plan(), since=since, until=until, **options)
+
+    def forecast(
+        self, log: Log, *, since: Instant | None, until: Instant | None, **options: Any
+    ) -> Forecast:
+        """What `backfill` would do, and how long it would take; nothing is written."""
+        from kappa.runtime.backfill import forecast
+
+        return forecast(log, self.graph, self.plan(), since=since, until=until, **options)
 
     def explain(self, *, code: bool = False) -> str:
         """What each step reads, keeps and for how long.

@@ -13,6 +13,7 @@ record, so loading a file again, or after a crash, appends only what is new.
 - `times`     a field's text or number as an event time
 - `load`      the loop: read, convert, send, count
 - `files`     files that a pipeline reads through a topic, whole or as they come
+- `tables`    sinks that write files, partition by partition
 
 A line that cannot be read is a `Broken`: the loader stops at it (the default), skips
 it, or sends it to the topic's dead letters.
@@ -23,12 +24,16 @@ from kappa.connect.files import Files
 from kappa.connect.lines import Broken
 from kappa.connect.load import LoadProgress, LoadResult, load, load_all
 from kappa.connect.sources import Reading
+from kappa.connect.tables import ByField, ByTime, JsonLinesSink
 from kappa.connect.times import TimeField
 
 __all__ = [
     "Broken",
+    "ByField",
+    "ByTime",
     "CellTypes",
     "Files",
+    "JsonLinesSink",
     "LoadProgress",
     "LoadResult",
     "Reading",

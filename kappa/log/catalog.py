@@ -18,6 +18,7 @@ reads a newer log as long as the file format is the same.
     recovered     {"epoch", "cut_bytes", "aside"}
     run           {"name", ...}                  history, the newest kept; one with "ended"
                                                   is the end of the one before of that name
+    backfill      {"pipeline", "since", "until", "version"}  its tables' files are cut here
     synced, roll  nothing to know
 """
 
@@ -306,6 +307,9 @@ class Catalog:
                     return
         self.runs.append(dict(data))
         del self.runs[:-KEPT_RUNS]
+
+    def _on_backfill(self, data: Mapping[str, Any]) -> None:
+        """Runs that pass it close their files there."""
 
     def _on_synced(self, data: Mapping[str, Any]) -> None:
         """The synced LSN stands in every record."""

@@ -101,10 +101,18 @@ def diff(
 
     Cost: reads both; memory for a digest of each row of the left, and for what differs.
     """
-    span = (
+    return between(
+        log,
+        left,
+        right,
         MINUS_INFINITY if since is None else instant_ms(since, name="since"),
         PLUS_INFINITY if until is None else instant_ms(until, name="until"),
     )
+
+
+def between(log: Log, left: str, right: str, since: int, until: int) -> Diff:
+    """`diff` for event times in milliseconds, infinities among them."""
+    span = (since, until)
     one, other = log.topic(left), log.topic(right)
     counts = Counter(digest(row) for row in _rows(log, left, span))
     total = counts.total()

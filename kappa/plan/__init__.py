@@ -7,7 +7,7 @@ key (the exchange boundaries), and the fingerprint.
 """
 
 from kappa.plan.explain import explain, mermaid
-from kappa.plan.graph import Edge, Graph, Node, SinkSpec, SourceSpec
+from kappa.plan.graph import Edge, Graph, Node, SinkSpec, SourceSpec, part_above
 from kappa.plan.plan import Plan, Step, compile_plan
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "compile_plan",
     "explain",
     "mermaid",
+    "part_above",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from kappa.operators.contract import Operator
 from kappa.plan.graph import SinkSpec, SourceSpec
 from kappa.plan.plan import Plan, Step
+from kappa.sinks import Sink
 from kappa.time import format_duration
 
 
@@ -66,7 +67,7 @@ def mermaid(plan: Plan) -> str:
     lines = ["flowchart LR"]
     for step in plan.steps:
         text = step.name.replace('"', "'")
-        if isinstance(step.part, SourceSpec | SinkSpec):
+        if isinstance(step.part, SourceSpec | SinkSpec | Sink):
             lines.append(f'    s{step.index}[("{text}")]')
         elif step.stateful:
             lines.append(f'    s{step.index}[["{text}"]]')

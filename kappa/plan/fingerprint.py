@@ -32,7 +32,7 @@ def structure(part: object) -> str:
         inner = ", ".join(
             f"{field.name}={structure(getattr(part, field.name))}"
             for field in fields(part)
-            if field.repr
+            if field.repr and "place" not in field.metadata
         )
         return f"{type(part).__qualname__}({inner})"
     if isinstance(part, tuple | list):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -17,6 +17,7 @@ from kappa.errors import ConfigError
 from kappa.expressions import Selector
 from kappa.log import Log
 from kappa.operators.contract import Fields, Operator
+from kappa.sinks import Sink
 from kappa.time import format_duration
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
@@ -129,6 +130,9 @@ class SinkSpec:
         return f"one append per LSN, {self.partitions} partition(s){by}"
 
 
+Part: TypeAlias = "Operator | SourceSpec | SinkSpec | Sink"
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """One output of a node: the main one, or a side by its name."""
@@ -151,7 +155,7 @@ class Node:
     """
 
     index: int
-    part: Operator | SourceSpec | SinkSpec
+    part: Part
     inputs: tuple[Edge, ...]
     name: str | None
     site: str
@@ -176,7 +180,7 @@ class Graph:
 
     def add(
         self,
-        part: Operator | SourceSpec | SinkSpec,
+        part: Part,
         *inputs: Edge,
         key: Selector | None = None,
     ) -> Edge:
@@ -202,6 +206,32 @@ class Graph:
                     )
                 return Edge(node.index)
         return self.add(spec)
+
+
+def part_above(graph: Graph, ends: Iterable[int], *, name: str) -> tuple[Graph, dict[int, int]]:
+    """The part of a graph that leads to some nodes, and where each kept node lies in it.
+
+    All sources are kept: the appends of one may move another's watermark, as idleness does.
+
+    Args:
+        graph: the whole.
+        ends: the nodes.
+        name: of the part.
+    """
+    kept = set(ends)
+    for node in reversed(graph.nodes):
+        if isinstance(node.part, SourceSpec):
+            kept.add(node.index)
+        if node.index in kept:
+            kept.update(edge.node for edge in node.inputs)
+    part = Graph(name)
+    moved: dict[int, int] = {}
+    for node in graph.nodes:
+        if node.index in kept:
+            moved[node.index] = len(part.nodes)
+            inputs = tuple(replace(edge, node=moved[edge.node]) for edge in node.inputs)
+            part.nodes.append(replace(node, index=len(part.nodes), inputs=inputs))
+    return part, moved
 
 
 def call_site() -> str:

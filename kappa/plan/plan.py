@@ -10,8 +10,9 @@ from kappa.expressions import Expression, Selector
 from kappa.operators.contract import Fields, Operator, both
 from kappa.operators.letters import DEAD_LETTER, FACTS, QUALITY
 from kappa.plan.fingerprint import PYTHON, code_digest, digest, leaves, structure
-from kappa.plan.graph import Edge, Graph, Node, SinkSpec, SourceSpec, fields_of
+from kappa.plan.graph import Edge, Graph, Node, Part, SinkSpec, SourceSpec, fields_of
 from kappa.plan.retractions import check_retractions
+from kappa.sinks import Sink
 
 NOTHING: frozenset[str] = frozenset()
 STORED_FACTS = frozenset({"topic", "partition", "offset", "append_time", "key"})
@@ -37,7 +38,7 @@ class Step:
 
     index: int
     name: str
-    part: Operator | SourceSpec | SinkSpec
+    part: Part
     inputs: tuple[Edge, ...]
     site: str
     exchange: Selector | None
@@ -60,11 +61,13 @@ class Plan:
         pipeline: its name.
         steps: in an order in which inputs come first.
         catches: records that a function fails on are set aside instead of stopping the run.
+        quiet: no topic is written, not even of what is set aside; for a backfill.
     """
 
     pipeline: str
     steps: tuple[Step, ...]
     catches: bool
+    quiet: bool = False
 
     @property
     def sources(self) -> tuple[Step, ...]:
@@ -75,6 +78,11 @@ class Plan:
     def sinks(self) -> tuple[Step, ...]:
         """Steps that write a topic."""
         return tuple(step for step in self.steps if isinstance(step.part, SinkSpec))
+
+    @property
+    def outlets(self) -> tuple[Step, ...]:
+        """Steps that write outside the log."""
+        return tuple(step for step in self.steps if isinstance(step.part, Sink))
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -90,7 +98,9 @@ class Plan:
     @property
     def collected(self) -> dict[str, str]:
         """Topics of what leaves any step by an output of that name."""
-        found = {}
+        found: dict[str, str] = {}
+        if self.quiet:
+            return found
         if self.dead_letters:
             found[DEAD_LETTER] = f"{self.pipeline}.dead_letters"
         if any(getattr(step.part, "reports", False) for step in self.steps):
@@ -123,8 +133,13 @@ class Plan:
         return {"python": PYTHON, **found}
 
 
-def compile_plan(graph: Graph, *, dead_letters: bool = False) -> Plan:
+def compile_plan(graph: Graph, *, dead_letters: bool = False, quiet: bool = False) -> Plan:
     """Checks a graph and freezes it.
+
+    Args:
+        graph: as it was built.
+        dead_letters: records that a function fails on are set aside.
+        quiet: no topic is written.
 
     Raises:
         ConfigError: it reads or writes nothing, two stateful steps have one name, or two
@@ -154,7 +169,7 @@ def compile_plan(graph: Graph, *, dead_letters: bool = False) -> Plan:
         )
         for node in nodes
     )
-    return Plan(graph.name, steps, dead_letters)
+    return Plan(graph.name, steps, dead_letters, quiet)
 
 
 def _check_ends(graph: Graph, nodes: list[Node]) -> None:
@@ -162,21 +177,31 @@ def _check_ends(graph: Graph, nodes: list[Node]) -> None:
         raise ConfigError(f"pipeline {graph.name!r} reads nothing: begin with .source(topic)")
     if not any(_is_end(node.part) for node in nodes):
         raise ConfigError(
-            f"pipeline {graph.name!r} writes nothing: end a stream with .to(topic) or .print()"
+            f"pipeline {graph.name!r} writes nothing: end a stream with .to(topic), .sink(...)"
+            " or .print()"
         )
+    _check_owners(nodes)
+
+
+def _check_owners(nodes: list[Node]) -> None:
     owners: dict[str, Node] = {}
     for node in nodes:
         if isinstance(node.part, SinkSpec):
-            first = owners.setdefault(node.part.topic, node)
-            if first is not node:
-                raise ConfigError(
-                    f"{node.site}: topic {node.part.topic!r} is written at {first.site} already;"
-                    " an output topic has one owner: union the streams first"
-                )
+            target = f"topic {node.part.topic!r}"
+        elif isinstance(node.part, Sink) and node.part.target:
+            target = node.part.target
+        else:
+            continue
+        first = owners.setdefault(target, node)
+        if first is not node:
+            raise ConfigError(
+                f"{node.site}: {target} is written at {first.site} already;"
+                " an output has one owner: union the streams first"
+            )
 
 
 def _is_end(part: object) -> bool:
-    return isinstance(part, SinkSpec) or getattr(part, "is_end", False)
+    return isinstance(part, SinkSpec | Sink) or getattr(part, "is_end", False)
 
 
 def _names(nodes: list[Node]) -> list[str]:
@@ -189,6 +214,8 @@ def _names(nodes: list[Node]) -> list[str]:
         key = "" if node.key is None else f" by {_key_text(node.key)}"
         if isinstance(node.part, SourceSpec | SinkSpec):
             name = f"{node.part.kind} {node.part.topic}"
+        elif isinstance(node.part, Sink):
+            name = f"{node.part.kind} {node.part.label} of {upstream}{sides}"
         else:
             name = f"{node.part.kind}{key} of {upstream}{sides}"
         name = node.name or name
@@ -210,12 +237,13 @@ def _key_text(key: Selector) -> str:
 def _check_unique(nodes: list[Node], names: list[str]) -> None:
     first: dict[str, Node] = {}
     for node, name in zip(nodes, names, strict=True):
-        if isinstance(node.part, Operator) and node.part.stateful:
+        if isinstance(node.part, Sink) or (isinstance(node.part, Operator) and node.part.stateful):
             other = first.setdefault(name, node)
             if other is not node:
+                how = 'sink(..., name="...")' if isinstance(node.part, Sink) else '.named("...")'
                 raise ConfigError(
                     f"{node.site}: a step named {name!r} is built at {other.site} already; the name"
-                    ' is the address of its state, so give one of them another: .named("...")'
+                    f" is the address of its state, so give one of them another: {how}"
                 )
 
 
@@ -229,7 +257,9 @@ def _wanted(nodes: list[Node], dead_letters: bool) -> list[Fields]:
         whole = dead_letters or node.index in sided or _diverts(node)
         for port, edge in enumerate(node.inputs):
             need: Fields = None
-            if isinstance(node.part, Operator) and not whole:
+            if isinstance(node.part, Sink):
+                need = node.part.required
+            elif isinstance(node.part, Operator) and not whole:
                 need = node.part.required_at(port, wanted[node.index])
                 need = both(need, fields_of(node.key))
             wanted[edge.node] = both(wanted[edge.node], need)

@@ -32,7 +32,9 @@ from kappa.runtime.executor import Output
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
 PARTS_PER_LSN = 256
-LAST_PART = PARTS_PER_LSN - 1
+CLOSING_PART = PARTS_PER_LSN - 2
+FINAL_PART = PARTS_PER_LSN - 1
+"""What draining gives comes after what a replay's closing gave and a run voided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,23 @@ class Span:
         if batch.min_time >= self.since and batch.max_time < self.until:
             return batch
         return batch.compress([self.since <= time < self.until for time in batch.times])
+
+
+def by_lsn(batches: Sequence[Batch], span: Span) -> list[tuple[int, Batch]]:
+    """The rows of each LSN that lie in a span, for the LSNs that have any."""
+    pieces: dict[int, list[Batch]] = defaultdict(list)
+    for whole in batches:
+        batch = span.cut(whole)
+        runs = batch.runs or []
+        if len(runs) == 1:
+            pieces[runs[0][0]].append(batch)
+            continue
+        start = 0
+        for lsn, stop in runs:
+            if stop > start:
+                pieces[lsn].append(batch.slice(start, stop))
+            start = stop
+    return [(lsn, Batch.concat(found)) for lsn, found in pieces.items() if found[0].count]
 
 
 class Delivery:
@@ -130,8 +149,11 @@ class Delivery:
 
     def close(self, lsn: int, append_time: int, outputs: Sequence[Output]) -> int:
         """Appends what closing all windows gave, flagged so that a run may void it."""
+        if not self.targets:
+            return 0
         bodies = self._bodies(outputs).get(lsn, [])
-        return self._commit([self._draft(lsn, LAST_PART, append_time, bodies, [], CLOSING)])[0].lsn
+        draft = self._draft(lsn, CLOSING_PART, append_time, bodies, [], CLOSING)
+        return self._commit([draft])[0].lsn
 
     def claim_end(self, lsn: int, append_time: int, outputs: Sequence[Output]) -> int:
         """Appends what draining gave and claims that nothing will follow."""
@@ -139,7 +161,7 @@ class Delivery:
         claims: list[tuple[int, int | None]] = [
             (target.topic_id, PLUS_INFINITY) for target in self.targets.values()
         ]
-        return self._commit([self._draft(lsn, LAST_PART, append_time, bodies, claims)])[0].lsn
+        return self._commit([self._draft(lsn, FINAL_PART, append_time, bodies, claims)])[0].lsn
 
     def _commit(self, drafts: list[Draft]) -> list[AppendResult]:
         try:
@@ -178,6 +200,8 @@ class Delivery:
     ) -> dict[int, list[tuple[int, int | None]]]:
         claims: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
         for output in outputs:
+            if output.outlet is not None:
+                continue
             topic_id = self.targets[output.topic].topic_id
             reached = self.claimed.get(output.topic, MINUS_INFINITY)
             for lsn, mark in zip(lsns, output.marks, strict=True):
@@ -190,27 +214,14 @@ class Delivery:
     def _bodies(self, outputs: Sequence[Output]) -> dict[int, list[tuple[int, int, Body]]]:
         bodies: dict[int, list[tuple[int, int, Body]]] = defaultdict(list)
         for output in outputs:
+            if output.outlet is not None:
+                continue
             target = self.targets[output.topic]
-            for lsn, batch in self._by_lsn(output.batches):
+            for lsn, batch in by_lsn(output.batches, self.span):
                 found = self._encode(target, batch, lsn)
                 self.rows += sum(body.count for _, _, body in found)
                 bodies[lsn] += found
         return bodies
-
-    def _by_lsn(self, batches: Sequence[Batch]) -> list[tuple[int, Batch]]:
-        pieces: dict[int, list[Batch]] = defaultdict(list)
-        for whole in batches:
-            batch = self.span.cut(whole)
-            runs = batch.runs or []
-            if len(runs) == 1:
-                pieces[runs[0][0]].append(batch)
-                continue
-            start = 0
-            for lsn, stop in runs:
-                if stop > start:
-                    pieces[lsn].append(batch.slice(start, stop))
-                start = stop
-        return [(lsn, Batch.concat(found)) for lsn, found in pieces.items() if found[0].count]
 
     def _encode(self, target: Target, batch: Batch, lsn: int) -> list[tuple[int, int, Body]]:
         keys: Sequence[Any] | None = None

@@ -19,6 +19,7 @@ from kappa.runtime.driver import Driver
 from kappa.runtime.locating import StepFailed
 from kappa.runtime.merge import merge
 from kappa.runtime.watermarks import combine
+from kappa.sinks import Sink
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY, shift
 
@@ -27,11 +28,12 @@ Marks = Sequence["int | None"]
 
 @dataclass(slots=True)
 class Output:
-    """What reaches one sink in a unit."""
+    """What reaches one sink in a unit: a topic, or a sink outside by its step's index."""
 
     topic: str
     batches: list[Batch]
     marks: Marks
+    outlet: int | None = None
 
 
 class Executor:
@@ -103,6 +105,9 @@ class Executor:
             elif isinstance(step.part, SinkSpec):
                 edge = step.inputs[0]
                 outputs.append(Output(step.part.topic, flows[edge], marks[edge.node]))
+            elif isinstance(step.part, Sink):
+                edge = step.inputs[0]
+                outputs.append(Output("", flows[edge], marks[edge.node], step.index))
             else:
                 self._step(step, step.part, flows, marks, lsns, append_times)
         outputs += [

@@ -23,11 +23,12 @@ from kappa.runtime.delivery import Delivery, Span
 from kappa.runtime.executor import Executor
 from kappa.runtime.locating import StepFailed, origin_of
 from kappa.runtime.mending import Mended
+from kappa.runtime.outlets import Effects, Outlets
 from kappa.runtime.reading import read_source
 from kappa.runtime.results import OnProgress, Progress, RunOptions, RunResult
 from kappa.runtime.tuning import settle
 from kappa.runtime.units import Ceiling, Range, Unit, UnitPlanner
-from kappa.runtime.versions import Version, targets
+from kappa.runtime.versions import LIVE, Version, targets
 from kappa.runtime.watermarks import SourceClock
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, Clock
@@ -48,6 +49,7 @@ class Job:
         reads: which parts to read; all by default.
         ceilings: per source, for `late="complete"`.
         on_progress: called after each unit.
+        effects: which sinks outside the log take part; all by default.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Job:
         reads: Range | None = None,
         ceilings: Sequence[Ceiling] | None = None,
         on_progress: OnProgress | None = None,
+        effects: Effects | None = None,
     ) -> None:
         self.log = log
         # A live run that goes on from such a replay must not take in again what was in it.
@@ -79,7 +82,17 @@ class Job:
         self.records_in = 0
         self.checkpoints = 0
         self.broken = False
+        self.kept: Mapping[str, Any] = {}
         claimed = self._restore()
+        self.outlets = Outlets(
+            log,
+            plan,
+            version,
+            self.executor.states,
+            position=self.position,
+            kept=self.kept,
+            effects=effects or Effects(),
+        )
         self.delivery = Delivery(
             log,
             log.open_producer(version.committer, mode="monotone"),
@@ -94,6 +107,7 @@ class Job:
             read_records=options.read_records,
             ceilings=ceilings,
             reads=reads,
+            on_backfill=self._announced,
         )
         self.planner.seen = self.position
         settle()
@@ -124,7 +138,12 @@ class Job:
             clock.restore(extra["clocks"][clock.spec.topic])
         self.position = loaded.manifest["lsn"]
         self.append_time = extra["append_time"]
-        return {} if seeded else dict(extra["claimed"])
+        if seeded:
+            for step in self.plan.outlets:  # what lies outside belongs to the version before
+                self.executor.states.pop(step.name, None)
+            return {}
+        self.kept = extra.get("outlets", {})
+        return dict(extra["claimed"])
 
     def _fits(self, manifest: Mapping[str, Any]) -> str | None:
         """Why a checkpoint cannot be used, or None if it can."""
@@ -148,6 +167,7 @@ class Job:
         if self.broken:
             raise InternalError("a checkpoint of a run that failed half-way through a unit")
         self.log.sync()
+        outlets = self.outlets.prepare()
         manifest = {
             "pipeline": self.version.pipeline,
             "version": self.version.version,
@@ -164,9 +184,11 @@ class Job:
                 "states": self.plan.state_texts(),
                 "claimed": dict(self.delivery.claimed),
                 "append_time": self.append_time,
+                "outlets": outlets,
             },
         }
         self.store.save(manifest, self.executor.states, name=name)
+        self.outlets.commit(outlets, self.position)
         self.checkpoints += 1
         self.last_checkpoint = self.clock.monotonic()
         self.dirty = False
@@ -210,6 +232,17 @@ class Job:
                 return
             self.clock.wait(min(left, self.options.poll_seconds), stop)
 
+    def _announced(self, entry: Entry) -> None:
+        """A backfill takes over up to here, so the files of a live run end here."""
+        data, version = entry.data or {}, self.version
+        if (data["pipeline"], data["version"], LIVE) == (
+            version.pipeline,
+            version.version,
+            version.status,
+        ):
+            self.outlets.cut(entry.lsn, data["since"], data["until"])
+            self.dirty = True
+
     def _entries(self, end: int) -> Iterator[Entry]:
         entries: Iterable[Entry] = self.log.entries(self.planner.seen)
         for entry in entries if self.view is None else self.view(entries):
@@ -228,6 +261,7 @@ class Job:
         except StepFailed as failed:
             raise self._located(failed, unit) from failed.failure.cause
         self.delivery.deliver(unit.lsns, unit.append_times, outputs)
+        self.outlets.deliver(unit.lsns, unit.append_times, outputs)
         self.position = unit.lsns[-1]
         self.append_time = unit.append_times[-1]
         self.records_in += unit.records
@@ -269,9 +303,10 @@ class Job:
             outputs = self.executor.close_all(self.position, self.append_time)
         except StepFailed as failed:
             raise failed.error(None) from failed.failure.cause
-        if final:
-            return self.delivery.claim_end(self.position, self.append_time, outputs)
-        return self.delivery.close(self.position, self.append_time, outputs)
+        closing = self.delivery.claim_end if final else self.delivery.close
+        lsn = closing(self.position, self.append_time, outputs)
+        self.outlets.finish(self.position, self.append_time, outputs)
+        return lsn
 
     # -- what it says --------------------------------------------------------------------
 
@@ -295,7 +330,7 @@ class Job:
         return RunResult(
             version=self.version.version,
             records_in=self.records_in,
-            records_out=self.delivery.rows,
+            records_out=self.delivery.rows + self.outlets.rows,
             late=self.executor.total("late"),
             dead_letters=self.executor.total("dead_letters"),
             seconds=self.clock.monotonic() - self.began,
@@ -313,5 +348,6 @@ class Job:
         return "\n".join(map(str, holds))
 
     def close(self) -> None:
-        """Closes the steps."""
+        """Closes the steps and the sinks."""
+        self.outlets.close()
         self.executor.close()

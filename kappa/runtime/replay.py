@@ -20,6 +20,7 @@ from kappa.runtime import versions
 from kappa.runtime.feeds import Feeds
 from kappa.runtime.history import recorded, summary
 from kappa.runtime.job import Job
+from kappa.runtime.outlets import Effects
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
 from kappa.runtime.savepoints import checkpoint_store
 from kappa.runtime.tuning import tuned
@@ -46,6 +47,8 @@ class Replay:
         params: values of the pipeline's parameters.
         options: how to run.
         stop: set it to stop between two units.
+        effects: which sinks outside the log take part; by default those that do not reach
+            outside.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class Replay:
         options: RunOptions,
         stop: threading.Event,
         on_progress: OnProgress | None = None,
+        effects: Effects | None = None,
+        kind: str = "replay",
     ) -> None:
         if late not in LATE_MODES:
             raise ConfigError(f"late is {late!r}: give one of {', '.join(LATE_MODES)}")
@@ -70,11 +75,13 @@ class Replay:
             raise ConfigError("since must lie before until")
         self.log = log
         self.plan = plan
+        self.kind = kind
         self.number = versions.next_free(log, plan) if version is None else version
         self.overwrite = overwrite
         self.options = options
         self.stop = stop
         self.on_progress = on_progress
+        self.effects = effects or Effects("default")
         self.margin = margin_before(plan)
         self.warmup_ms = warmup_ms
         exact = since == MINUS_INFINITY or self.margin is not None or warmup_ms is None
@@ -104,7 +111,7 @@ class Replay:
         with (
             self.log.lock(wanted.name),
             tuned(),
-            recorded(self.log, "replay", wanted.pipeline, wanted.version, **span) as ended,
+            recorded(self.log, self.kind, wanted.pipeline, wanted.version, **span) as ended,
         ):
             Feeds(self.plan, self.log, self.stop).load()
             version = self._version()
@@ -113,9 +120,10 @@ class Replay:
                 self.plan,
                 version,
                 options=self.options,
-                reads=self._reads(),
+                reads=self.reads,
                 ceilings=self._ceilings(version),
                 on_progress=self.on_progress,
+                effects=self.effects,
             )
             try:
                 result = self._through(job, version)
@@ -176,7 +184,9 @@ class Replay:
             if topic is not None:  # else a first try got this far
                 self.log.delete_topic(topic.full_name)
 
-    def _reads(self) -> Range | None:
+    @property
+    def reads(self) -> Range | None:
+        """Which parts of the sources it reads; None for all."""
         margin = self.margin if self.margin is not None else self.warmup_ms
         since, until = self.wanted.since, self.wanted.until
         if margin is None:

@@ -8,7 +8,7 @@ can be made anywhere, and reading it is a pure function of it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kappa.log import CLOSING, Entry, Part
@@ -16,6 +16,8 @@ from kappa.runtime.watermarks import SourceClock
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
 MAX_UNIT_LSNS = 4096
+BACKFILL = "backfill"
+"""Kind of the control record that announces a backfill."""
 
 
 @dataclass(slots=True)
@@ -91,6 +93,7 @@ class UnitPlanner:
         read_records: a unit is closed once it holds this many records.
         ceilings: per source, for `late="complete"`.
         reads: which parts to read.
+        on_backfill: called with an announced backfill, between the units around it.
     """
 
     def __init__(
@@ -101,7 +104,9 @@ class UnitPlanner:
         read_records: int,
         ceilings: Sequence[Ceiling] | None = None,
         reads: Range | None = None,
+        on_backfill: Callable[[Entry], None] | None = None,
     ) -> None:
+        self.on_backfill = on_backfill
         self.source_of = {topic: index for index, topic in enumerate(topics)}
         self.clocks = clocks
         self.by_append = [clock.spec.time == "append" for clock in clocks]
@@ -117,6 +122,11 @@ class UnitPlanner:
         source_of = self.source_of
         for entry in entries:
             self.seen = entry.lsn
+            if entry.kind == BACKFILL and self.on_backfill is not None:
+                if unit.lsns:
+                    yield unit
+                    unit = self._empty()
+                self.on_backfill(entry)
             if entry.kind != "append" or entry.flags & CLOSING:
                 continue
             touched = [part for part in entry.parts if part.topic_id in source_of]

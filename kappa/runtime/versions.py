@@ -23,6 +23,9 @@ REPLAYING = "replaying"
 REPLAYED = "replayed"
 DRAINED = "drained"
 
+BACKFILLS = "~backfill"
+"""Behind a pipeline's name: the name under which its backfills run. No pipeline is called so."""
+
 COLLECTED_PARTITIONS = 1
 """Of the topics of dead letters and of results."""
 
@@ -46,6 +49,8 @@ class Version:
         outputs: id of the topic behind each output name.
         exact: the rows are those of a full replay.
         seed: the savepoint that a live version began from, or None for the log's start.
+        spans: of a backfill, the range of each table.
+        made: where the log ended when the version was made; made anew, it has another.
     """
 
     pipeline: str
@@ -63,6 +68,8 @@ class Version:
     outputs: dict[str, int] = field(default_factory=dict)
     exact: bool = True
     seed: str | None = None
+    made: int = 0
+    spans: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -123,9 +130,10 @@ def create(log: Log, plan: Plan, version: Version) -> Version:
     The first version of an output becomes what its bare name stands for.
     """
     _check_owners(log, plan, version)
-    pins = {name: log.topic(name).id for name in source_names(plan)}
+    end = log.end_lsn
+    pins = version.pins or {name: log.topic(name).id for name in source_names(plan)}
     outputs = {target.topic: _make_topic(log, version, target) for target in _wanted_topics(plan)}
-    made = replace(version, pins=pins, outputs=outputs)
+    made = replace(version, pins=pins, outputs=outputs, made=end)
     made.save(log)
     first = {name: made.version for name in outputs if name not in log.catalog.aliases}
     if first:

@@ -26,6 +26,7 @@ from kappa.operators import (
 )
 from kappa.plan.graph import Edge, Graph, SinkSpec
 from kappa.plan.judging import add_expectations
+from kappa.sinks import Sink
 from kappa.streams.words import Key, Row
 from kappa.time import Duration
 from kappa.windows import Window
@@ -214,6 +215,23 @@ class Stream(Generic[T]):
 
     def _window_key(self) -> Selector:
         return Selector.of(())
+
+    def sink(self, description: Sink, *, name: str | None = None) -> Self:
+        """Writes the rows outside the log, exactly once: into files, a lake, a database.
+
+        Args:
+            description: where and how, such as `kappa.connect.JsonLinesSink("out")`.
+            name: of the step; what the sink has to remember is kept under it.
+        """
+        if not isinstance(description, Sink):
+            raise ConfigError(
+                f"sink({description!r}): give a sink such as JsonLinesSink(...); a topic is"
+                " written with .to(topic), an operator follows with .then(...)"
+            )
+        edge = self._graph.add(description, self._edge)
+        if name is not None:
+            self._graph.rename(edge, name)
+        return self
 
     def print(self, prefix: str = "") -> Self:
         """Shows every row on standard output as it passes."""
