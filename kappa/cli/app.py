@@ -16,6 +16,7 @@ from kappa.errors import InternalError, KappaError
 from kappa.version import __version__
 
 COMMANDS = {
+    "backfill": "kappa.cli.backfill",
     "checkpoints": "kappa.cli.versions",
     "contract": "kappa.cli.contracts",
     "diff": "kappa.cli.versions",

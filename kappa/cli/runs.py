@@ -67,8 +67,17 @@ def run(directory: Path, pipeline: str, params: tuple[str, ...], **options: Any)
     the last checkpoint. Nothing is lost or written twice either way.
     """
     found = find_pipeline(pipeline)
-    arguments = _given(options, *RUN_OPTIONS)
-    _work(found.run, found, directory, params, arguments, options, title=f"run {found.name}")
+    arguments = given(options, *RUN_OPTIONS)
+    work(
+        found.run,
+        found,
+        directory,
+        params,
+        arguments,
+        options,
+        title=f"run {found.name}",
+        facts_of=_facts,
+    )
 
 
 @click.command(short_help="Replay the log through PIPELINE into a version.")
@@ -97,18 +106,28 @@ def replay(directory: Path, pipeline: str, params: tuple[str, ...], **options: A
     goes on. `kappa run` of that version goes on live where the replay ended.
     """
     found = find_pipeline(pipeline)
-    arguments = _given(
+    arguments = given(
         options, "version", "late", "warmup", "overwrite", "throttle", "checkpoint_every"
     )
-    _work(found.replay, found, directory, params, arguments, options, title=f"replay {found.name}")
+    work(
+        found.replay,
+        found,
+        directory,
+        params,
+        arguments,
+        options,
+        title=f"replay {found.name}",
+        facts_of=_facts,
+    )
 
 
-def _given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The options that were given, of some names."""
     return {name: options[name] for name in names if options[name] is not None}
 
 
-def _work(
-    call: Callable[..., RunResult],
+def work(
+    call: Callable[..., Any],
     pipeline: Pipeline,
     directory: Path,
     params: tuple[str, ...],
@@ -116,7 +135,17 @@ def _work(
     options: Mapping[str, Any],
     *,
     title: str,
+    facts_of: Callable[[Any], dict[str, Any]],
 ) -> None:
+    """Runs something bounded or live, and says how it went: to people, schedulers, Ctrl-C.
+
+    Args:
+        call: a method of the pipeline that takes the log first.
+        pipeline, directory, params, arguments: what it is called with.
+        options: of the command.
+        title: "<command> <pipeline>".
+        facts_of: its result as plain values, for `--json`.
+    """
     stop = threading.Event()
     arguments["params"] = _typed(pipeline, pairs(params, option="--param"))
     facts: dict[str, Any] = {"command": title.partition(" ")[0], "pipeline": pipeline.name}
@@ -126,11 +155,19 @@ def _work(
         facts |= {name: format_time(time) for name, time in span.items()}
         with progress_line(title, quiet=options["quiet"]) as meter:
             try:
-                result = call(log, stop=stop, on_progress=_shown_on(meter), **arguments, **span)
+                arguments |= span | {"stop": stop, "on_progress": _shown_on(meter)}
+                result = call(log, **arguments)
             except KappaError as error:
                 _failed(error, facts, stopping, as_json=options["as_json"])
                 raise
-        _show(result, facts, stopping, as_json=options["as_json"])
+        for note in getattr(result, "notes", ()):
+            click.echo(f"kappa: {note}", err=True)
+        if options["as_json"]:
+            outcome = "done" if stopping.code is None else "stopped"
+            said = {"outcome": outcome, "exit_code": stopping.code or exits.OK}
+            print_json({**facts, **said, **facts_of(result)})
+        else:
+            click.echo(str(result))
     stopping.raise_if_asked()
 
 
@@ -156,18 +193,8 @@ def _failed(
         stopping.raise_if_asked()
 
 
-def _show(
-    result: RunResult, facts: Mapping[str, Any], stopping: Stopping, *, as_json: bool
-) -> None:
-    for note in result.notes:
-        click.echo(f"kappa: {note}", err=True)
-    if as_json:
-        outcome = "done" if stopping.code is None else "stopped"
-        said = {"outcome": outcome, "exit_code": stopping.code or exits.OK}
-        times = {"watermark": format_time(result.watermark)}
-        print_json({**facts, **said, **asdict(result), **times})
-    else:
-        click.echo(str(result))
+def _facts(result: RunResult) -> dict[str, Any]:
+    return asdict(result) | {"watermark": format_time(result.watermark)}
 
 
 def _shown_on(meter: Meter) -> Callable[[Progress], None]:

@@ -87,7 +87,7 @@ class Commit:
     """One step of a table.
 
     Args:
-        kind: "add", "replace", "reopen", "discard" or "rollback"; for people.
+        kind: "begin", "add", "replace", "reopen", "discard" or "rollback"; for people.
         mark: how far its owner has come.
         add: files that are in the table from now on.
         remove: paths that are not.

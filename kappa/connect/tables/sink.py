@@ -264,6 +264,9 @@ class TableSinkInstance(SinkInstance):
                 self._replace(files, mark)
             return
         state = settle(self.table)
+        if not state.number:  # a file in place that no ledger knows would look like another's
+            begun = replace(mark, lsn=0, chain_crc=0, closed=False)
+            self.table.ledger.commit(lambda now: None if now.number else Commit("begin", begun))
         files = [file for file in files if not floored(state, file)]
         self.table.place(self.context.owner, files)
         self.table.ledger.commit(lambda state: added(state, files, mark))
