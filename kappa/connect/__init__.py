@@ -24,7 +24,7 @@ from kappa.connect.files import Files
 from kappa.connect.lines import Broken
 from kappa.connect.load import LoadProgress, LoadResult, load, load_all
 from kappa.connect.sources import Reading
-from kappa.connect.tables import ByField, ByTime, JsonLinesSink
+from kappa.connect.tables import ByField, ByTime, JsonLinesSink, ParquetSink
 from kappa.connect.times import TimeField
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "JsonLinesSink",
     "LoadProgress",
     "LoadResult",
+    "ParquetSink",
     "Reading",
     "TimeField",
     "load",

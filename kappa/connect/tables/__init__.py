@@ -12,12 +12,15 @@
 - `table`       a folder, its ledger, and how a file gets from one into view
 - `sink`        the sink that every format shares
 - `jsonl`       JSON lines
+- `parquet`     Parquet
+- `replacing`   whole partitions replaced in one step
 
 R1 holds for files, too: the set of files and their bytes follow from the log alone.
 """
 
 from kappa.connect.tables.jsonl import JsonLinesSink
+from kappa.connect.tables.parquet import ParquetSink
 from kappa.connect.tables.partitions import ByField, ByTime
 from kappa.connect.tables.table import Table
 
-__all__ = ["ByField", "ByTime", "JsonLinesSink", "Table"]
+__all__ = ["ByField", "ByTime", "JsonLinesSink", "ParquetSink", "Table"]
