@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.nexmark import bids
+from benchmarks.nexmark import auctions, bids, patterns
 from benchmarks.nexmark.streams import BOUND, Streams
 from kappa import Pipeline, Stream
 from kappa.time import Duration
@@ -56,12 +56,22 @@ BID = "auction bidder price channel url dateTime extra"
 RANKS = "total_{0} rank1_{0} rank2_{0} rank3_{0}"
 COUNTS = " ".join(RANKS.format(what) for what in ("bids", "bidders", "auctions"))
 
+WINNER = "auction bidder price bid_dateTime bid_extra"
+AUCTION = "id itemName description initialBid reserve dateTime expires seller category extra"
+SALE = "itemName description initialBid reserve auction_dateTime expires seller category"
+PERSON = "person_id name emailAddress creditCard city state person_extra"
+
 _QUERIES = (
     _query(bids.q0, PLAIN),
     _query(bids.q1, PLAIN),
     _query(bids.q2, "auction price"),
+    _query(auctions.q3, "name city state id"),
+    _query(auctions.q4, "id final", key="id"),
     _query(bids.q5, "auction num"),
+    _query(auctions.q6, "seller avg_price"),
     _query(bids.q7, PLAIN),
+    _query(auctions.q8, "id name stime"),
+    _query(auctions.q9, f"{AUCTION} {WINNER}"),
     _query(bids.q11, "bidder bid_count starttime endtime"),
     _query(bids.q14, "auction bidder price bidTimeType dateTime extra c_counts"),
     _query(bids.q15, f"day {COUNTS}", key="day"),
@@ -73,7 +83,16 @@ _QUERIES = (
     ),
     _query(bids.q18, BID),
     _query(bids.q19, f"{BID} rank_number"),
+    _query(
+        auctions.q20,
+        f"auction bidder price channel url bid_dateTime bid_extra {SALE} auction_extra",
+    ),
     _query(bids.q21, "auction bidder price channel channel_id"),
     _query(bids.q22, "auction bidder price channel dir1 dir2 dir3"),
+    _query(auctions.q23, f"bidder price channel url bid_extra {PERSON} {SALE} auction_extra"),
+    _query(patterns.cep_q0, "auction bidder start_tstamp bottom_tstamp end_tstamp"),
+    _query(patterns.cep_q1, "auction bidder start_tstamp end_tstamp avg_price"),
+    _query(patterns.cep_q2, "auction bidder start_tstamp end_tstamp avg_price"),
+    _query(patterns.cep_q3, "auction bidder drop_time drop_diff"),
 )
 QUERIES: dict[str, Query] = {query.name: query for query in _QUERIES}

@@ -487,7 +487,7 @@ CASES: dict[str, dict[str, Case]] = {
         ),
         "exactly fifty is neither": (priced(100, 50, 50), []),
         "less than five seconds": (
-            [bid(1, 1, 100, 0), bid(1, 1, 1, 5_000), bid(2, 1, 100, 0), bid(2, 1, 1, 4_999)],
+            [bid(1, 1, 100, 0), bid(2, 1, 100, 0), bid(1, 1, 1, 5_000), bid(2, 1, 1, 4_999)],
             [(2, 1, BASE + 4_999, 99)],
         ),
         "no overlap": (
