@@ -4,7 +4,8 @@
 
 Loads the year into a log, kills the live run half-way and starts it again, checks that
 its output equals an undisturbed run's, mends a bug by replaying the year into version 2,
-promotes it, goes on live, and writes a report. Everything lands in demo-output/.
+promotes it, goes on live, and writes a report. It ends in a lake: the year's hours as
+Parquet, of which one month is backfilled. Everything lands in demo-output/.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from examples.flights import data, report
+from examples.flights import data, lake, report
 from examples.flights.check import compare
 from examples.flights.history import OUTPUTS, History
 from examples.flights.pipeline import mended, wrong
@@ -55,6 +56,8 @@ def main() -> int:
         differences = mend_by_replay(killed)
         go_on_live(killed, december)
         path = write_report(killed, differences)
+        if not end_in_a_lake(killed):
+            return 1
     finally:
         killed.close()
         quiet.close()
@@ -175,6 +178,29 @@ def write_report(history: History, differences: dict[str, int]) -> Path:
         path = report.write(findings, OUTPUT / "report.html")
     console.print(report.table(findings))
     return path
+
+
+def end_in_a_lake(history: History) -> bool:
+    """Step 8: the year's hours as Parquet by date; one month backfilled; SQL."""
+    folder = OUTPUT / "lake" / "delays"
+    with step("write the year's hours as Parquet by date, still with the bug"):
+        files, size = lake.fill(history.log, folder)
+    say(f"   {files:,} files, {size:,} bytes in {folder}")
+    with step("backfill February with the mended pipeline"):
+        report, changed = lake.mend(history.log, folder)
+    say(f"   {report.records_in:,} records in; {report.altered:,} rows altered")
+    if any(lake.MONTH not in name for name in changed):
+        say("   [bold red]files of other months changed[/]")
+        return False
+    say(
+        f"   [bold green]untouched[/]: {files - len(changed):,} files have the bytes they had;"
+        f" {len(changed)} of February are others"
+    )
+    with step("ask the lake with SQL"):
+        rows = lake.ask(history.log, folder)
+    for month, flights, cancelled, delay in rows:
+        say(f"   LGA in {month}: {flights:,} flights, {cancelled:.1%} cancelled, {delay} min")
+    return True
 
 
 def say(text: str) -> None:

@@ -30,10 +30,7 @@ def delays(*, mended: bool) -> Pipeline:
     pipeline = Pipeline("flights")
     departures = pipeline.source("departures", out_of_orderness=WAIT)
     arrivals = pipeline.source("arrivals", out_of_orderness=WAIT)
-
-    delay = col("delay")
-    minutes = delay if mended else when(delay.is_null()).then(0).otherwise(delay)
-    flights = departures.with_columns(minutes=minutes).key_by("origin")
+    flights = _flights(departures, mended=mended)
 
     hourly = _delays(flights, Tumbling("1h"), "per hour")
     hourly.to("delays_per_hour")
@@ -41,6 +38,19 @@ def delays(*, mended: bool) -> Pipeline:
     _delays(flights, Calendar("day", zone=NEW_YORK), "per day").to("delays_per_day")
     _rotations(departures, arrivals).to("rotations")
     return pipeline
+
+
+def hourly_delays(pipeline: Pipeline, *, mended: bool) -> Stream[Row]:
+    """The delays per airport and hour alone, for another pipeline."""
+    departures = pipeline.source("departures", out_of_orderness=WAIT)
+    return _delays(_flights(departures, mended=mended), Tumbling("1h"), "per hour")
+
+
+def _flights(departures: Stream[Row], *, mended: bool) -> KeyedStream[Row]:
+    """The departures of each airport, with the minutes that count as delay."""
+    delay = col("delay")
+    minutes = delay if mended else when(delay.is_null()).then(0).otherwise(delay)
+    return departures.with_columns(minutes=minutes).key_by("origin")
 
 
 def _delays(flights: KeyedStream[Row], window: Tumbling | Calendar, name: str) -> Stream[Row]:

@@ -23,6 +23,9 @@ SHOWN_ROWS = 100
 @log_option
 @click.option("--as-of", type=click.IntRange(0), metavar="LSN", help="The log as it stood then.")
 @click.option("--param", "params", multiple=True, help="NAME=VALUE for $NAME, often or by comma.")
+@click.option(
+    "--table", "tables", multiple=True, help="NAME=PATH of a table of files, often or by comma."
+)
 @click.option("--zone", default="UTC", show_default=True, help="Of times that name none.")
 @click.option(
     "--format", "format_", type=click.Choice(["table", *FORMATS]), help="Of what is printed."
@@ -46,7 +49,11 @@ def sql(directory: Path, query: str, **options: Any) -> None:
     with (
         open_log(directory) as log,
         log.sql(
-            text, as_of=options["as_of"], params=_params(options["params"]), zone=options["zone"]
+            text,
+            as_of=options["as_of"],
+            params=_params(options["params"]),
+            tables=pairs(options["tables"], option="--table"),
+            zone=options["zone"],
         ) as result,
     ):
         if options["into"] is not None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from examples.flights import data
+from examples.flights import data, lake
 from examples.flights.check import append_times, compare
 from examples.flights.history import OUTPUTS, History
 from examples.flights.pipeline import mended, wrong
@@ -156,6 +156,24 @@ def source_watermark(newest: dict[str, int]) -> int:
         number = stable_hash(origin) % 3
         partitions[number] = max(partitions.get(number, 0), time)
     return min(partitions.values(), default=-(10**18)) - WAIT - 1
+
+
+def test_a_part_of_the_lake_is_made_anew_and_the_rest_keeps_its_bytes(
+    run_twice, tmp_path, monkeypatch
+):
+    _, whole = run_twice
+    monkeypatch.setattr(lake, "SINCE", "2013-01-03T00:00-05:00")
+    monkeypatch.setattr(lake, "UNTIL", "2013-01-05T00:00-05:00")
+    files, size = lake.fill(whole.log, tmp_path / "delays")
+    assert files >= 5 and size > 0
+    report, changed = lake.mend(whole.log, tmp_path / "delays")
+    days_made = {one.partition for one in report.partitions}
+    assert days_made == {"date=2013-01-03", "date=2013-01-04"}
+    assert {name.partition("/")[0] for name in changed} <= days_made and changed
+    assert report.altered > 0
+    ((month, flights, *_),) = lake.ask(whole.log, tmp_path / "delays")
+    rows = [row for row in not_late() if row["origin"] == "LGA"]
+    assert (month, flights) == ("January", len(rows))
 
 
 def test_days_are_those_of_new_york(run_twice):

@@ -4,6 +4,7 @@
     columns     from values to Arrow: the type of a column, and what widens it
     newest      the last record of each key, for compacted topics
     table       a topic as an Arrow dataset: fields and times pushed down into the log
+    folders     files and folders of them, as a sink writes them
     run         from a query to a `Result`
     result      rows, as Python values, a file, or records of a topic
 

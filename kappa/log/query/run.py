@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from kappa.errors import ConfigError, KappaError, MissingExtra, UnknownTopic
 from kappa.log.asof import catalog_at
 from kappa.log.catalog import Catalog
+from kappa.log.query.folders import select_from
 from kappa.log.query.result import RESULT, Result
 from kappa.log.query.statement import LATEST, RECORDS, Statement, TableName, parse
 from kappa.log.store import Store
@@ -45,7 +47,8 @@ def query(
             asks the log as it stood after that LSN.
         as_of: the same; the end of the log by default.
         params: values for `$name` or `?`.
-        tables: more tables by name: Arrow tables and datasets, DataFrames.
+        tables: more tables by name: Arrow tables and datasets, DataFrames, and paths of
+            files or of folders with partitions, such as a sink writes.
         zone: of times without one, and of days.
 
     Raises:
@@ -71,7 +74,12 @@ def query(
         lsn = store.refresh() if given is None else given
         catalogs = {lsn: catalog_at(store, lsn)}
         for name, table in (tables or {}).items():
-            connection.register(name, table)
+            if isinstance(table, str | os.PathLike):
+                quoted = name.replace('"', '""')
+                view = f'CREATE VIEW "{quoted}" AS {select_from(table)}'
+                connection.execute(view).fetchall()
+            else:
+                connection.register(name, table)
         found = _topic_tables(store, statement, lsn, catalogs, own=set(tables or ()))
         for name, table in found.items():
             connection.register(name, table)

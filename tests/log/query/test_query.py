@@ -329,6 +329,22 @@ def test_tables_of_the_caller_join_topics(log):
         log.sql(query)
 
 
+def test_folders_of_files_join_topics(log, tmp_path):
+    bids(log, days=1, per_day=3)
+    for day, auction in (("2013-03-01", 0), ("2013-03-02", 2)):
+        folder = tmp_path / "lake" / f"date={day}"
+        folder.mkdir(parents=True)
+        log.sql(f"SELECT {auction} AS auction").write(folder / "part-1.parquet")
+        (folder / "_SUCCESS").touch()
+    (tmp_path / "lake" / ".hidden").mkdir()
+    (tmp_path / "lake" / ".hidden" / "x.parquet").write_text("no parquet")
+    query = "SELECT price, date FROM bids JOIN lake USING (auction) ORDER BY price"
+    got = asked(log, query, tables={"lake": tmp_path / "lake"})
+    assert got == [(0, date(2013, 3, 1)), (2, date(2013, 3, 2))]
+    with pytest.raises(ConfigError, match="has no file"):
+        log.sql(query, tables={"lake": str(tmp_path / "nothing")})
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
