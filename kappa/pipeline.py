@@ -313,6 +313,7 @@ class Pipeline:
         throttle: float | None = None,
         stop: threading.Event | None = None,
         on_progress: OnProgress | None = None,
+        journal: str | None = None,
     ) -> RunResult:
         """Reads the log again, as far as it goes now, into a version; closes all windows.
 
@@ -333,6 +334,8 @@ class Pipeline:
             throttle: records to read per second at most, to leave the machine to others.
             params, checkpoint_every, read_records, keep_checkpoints, stop, on_progress: as
                 in `run`.
+            journal: for all `map_async` steps, whether a new version repeats the answers of
+                the current one, "repeat", or calls anew, "refresh".
 
         Raises:
             ConfigError: the version exists and is finished, or is something else.
@@ -364,6 +367,7 @@ class Pipeline:
             stop=stop or threading.Event(),
             on_progress=on_progress,
             effects=Effects(sinks),
+            journal=journal,
         ).run()
 
     def backfill(

@@ -16,6 +16,7 @@ from kappa.operators.join_table import Lookup, TableJoin
 from kappa.operators.join_window import WindowJoin
 from kappa.operators.joined import Joined
 from kappa.operators.map import FlatMap, Map
+from kappa.operators.map_async import MapAsync
 from kappa.operators.over import Over
 from kappa.operators.passing import AssignTime, Peek, Print, Union
 from kappa.operators.pattern import Pattern
@@ -46,6 +47,7 @@ __all__ = [
     "Judge",
     "Lookup",
     "Map",
+    "MapAsync",
     "Operator",
     "OperatorContext",
     "Over",

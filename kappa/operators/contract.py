@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from kappa.batch import Batch
+from kappa.operators.asking import Outside
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
@@ -63,6 +64,7 @@ class OperatorContext:
         shared: another consumer reads the same batches; take `rows(fresh=True)`.
         dead_letters: a failing record is set aside instead of stopping the run.
         counters: counts by name, such as "late"; summed into the run's result.
+        outside: answers what a step asks that `asks`; None where nothing can be asked.
     """
 
     step: str
@@ -72,6 +74,7 @@ class OperatorContext:
     shared: bool = False
     dead_letters: bool = False
     counters: dict[str, int] = field(default_factory=dict)
+    outside: Outside | None = None
 
     def count(self, name: str, number: int = 1) -> None:
         """Adds to a counter of the step."""
@@ -84,6 +87,13 @@ class Instance:
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Takes in the rows of one input port; returns what they cause at once."""
         raise NotImplementedError
+
+    def process_all(self, batches: Sequence[Batch]) -> Iterable[Batch]:
+        """Takes in all batches of a unit, where the step keeps no state; by `process`.
+
+        Overridden where having them all at hand saves time, as it does while one waits.
+        """
+        return [result for batch in batches for result in self.process(batch)]
 
     def advance(self, watermark: int) -> Iterable[Batch]:
         """Fires, in order, all that is due at or before `watermark`."""
@@ -115,6 +125,8 @@ class Operator:
     stateful: ClassVar[bool] = False
     sides: ClassVar[tuple[str, ...]] = ()
     uses_append_time: ClassVar[bool] = False
+    asks: ClassVar[bool] = False
+    """Whether it asks outside; then its name is the address of its answers."""
 
     counts_rows: ClassVar[bool] = False
     """Every row that comes in counts as one more, also one that says `retraction`."""

@@ -85,6 +85,11 @@ class Plan:
         return tuple(step for step in self.steps if isinstance(step.part, Sink))
 
     @property
+    def asking(self) -> tuple[Step, ...]:
+        """Steps that ask outside, and whose answers are kept in the log."""
+        return tuple(s for s in self.steps if isinstance(s.part, Operator) and s.part.asks)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the topics it writes, dead letters included."""
         names = (step.part.topic for step in self.sinks if isinstance(step.part, SinkSpec))
@@ -234,16 +239,22 @@ def _key_text(key: Selector) -> str:
     return ", ".join(names) or "nothing" if bare else str(key)
 
 
+def _is_addressed(part: object) -> bool:
+    """Whether something is kept under the step's name."""
+    kept = isinstance(part, Operator) and (part.stateful or part.asks)
+    return kept or isinstance(part, Sink)
+
+
 def _check_unique(nodes: list[Node], names: list[str]) -> None:
     first: dict[str, Node] = {}
     for node, name in zip(nodes, names, strict=True):
-        if isinstance(node.part, Sink) or (isinstance(node.part, Operator) and node.part.stateful):
+        if _is_addressed(node.part):
             other = first.setdefault(name, node)
             if other is not node:
                 how = 'sink(..., name="...")' if isinstance(node.part, Sink) else '.named("...")'
                 raise ConfigError(
                     f"{node.site}: a step named {name!r} is built at {other.site} already; the name"
-                    f" is the address of its state, so give one of them another: {how}"
+                    f" is the address of what it keeps, so give one of them another: {how}"
                 )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kappa.batch import Batch, RowFailure
+from kappa.operators.asking import Outside
 from kappa.operators.contract import Instance, Operator, OperatorContext
 from kappa.plan import Edge, Plan, SinkSpec, SourceSpec, Step
 from kappa.runtime.driver import Driver
@@ -43,6 +44,7 @@ class Executor:
         plan: what to execute.
         states: the state of each stateful step by name; made where missing.
         params: values of the pipeline's parameters.
+        outside: answers what steps ask; None where no step asks.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Executor:
         *,
         states: Mapping[str, StepState] | None = None,
         params: Mapping[str, Any] | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self.plan = plan
+        self.outside = outside
         self.states: dict[str, StepState] = dict(states or {})
         self.counters: dict[str, dict[str, int]] = {}
         self.instances: dict[int, Instance] = {}
@@ -73,6 +77,7 @@ class Executor:
             ranked=step.ranked,
             shared=step.shared,
             dead_letters=self.plan.catches,
+            outside=self.outside,
         )
         self.counters[step.name] = context.counters
         instance = operator.open(context)
@@ -85,6 +90,8 @@ class Executor:
         lsns: Sequence[int],
         append_times: Sequence[int],
         sources: Mapping[int, tuple[list[Batch], Marks]],
+        *,
+        closing: bool = False,
     ) -> list[Output]:
         """Takes in one unit.
 
@@ -92,10 +99,13 @@ class Executor:
             lsns: ascending.
             append_times: of each.
             sources: batches and watermarks by the source step's index.
+            closing: it is the closing of all windows behind the LSN.
 
         Raises:
             StepFailed: the user's function failed on a row.
         """
+        if self.outside is not None:
+            self.outside.begin(lsns[0], lsns[-1], closing=closing)
         flows: dict[Edge, list[Batch]] = defaultdict(list)
         marks: dict[int, Marks] = {}
         outputs: list[Output] = []
@@ -129,8 +139,7 @@ class Executor:
         try:
             driver = self.drivers.get(step.index)
             if driver is None:
-                process = self.instances[step.index].process
-                results = [result for batch in inputs for result in process(batch)]
+                results = list(self.instances[step.index].process_all(inputs))
                 marks[step.index] = incoming
             else:
                 levels = driver.levels(incoming)
@@ -171,7 +180,7 @@ class Executor:
         """Fires all that is left, as if every source claimed the end of time."""
         end: tuple[list[Batch], Marks] = ([], [PLUS_INFINITY])
         sources = {step.index: end for step in self.plan.sources}
-        return self.run([lsn], [append_time], sources)
+        return self.run([lsn], [append_time], sources, closing=True)
 
     def total(self, counter: str) -> int:
         """A counter summed over all steps."""
@@ -189,9 +198,11 @@ class Executor:
             driver.watermark = levels.get(self.plan.steps[index].name, MINUS_INFINITY)
 
     def close(self) -> None:
-        """Closes every instance."""
+        """Closes every instance, and lets go of calls under way."""
         for instance in self.instances.values():
             instance.close()
+        if self.outside is not None:
+            self.outside.close()
 
 
 def held_back(levels: Sequence[int], incoming: Marks, holdback: int) -> Marks:

@@ -24,11 +24,12 @@ from kappa.runtime.executor import Executor
 from kappa.runtime.locating import StepFailed, origin_of
 from kappa.runtime.mending import Mended
 from kappa.runtime.outlets import Effects, Outlets
+from kappa.runtime.outside import outside_of
 from kappa.runtime.reading import read_source
 from kappa.runtime.results import OnProgress, Progress, RunOptions, RunResult
 from kappa.runtime.tuning import settle
 from kappa.runtime.units import Ceiling, Range, Unit, UnitPlanner
-from kappa.runtime.versions import LIVE, Version, targets
+from kappa.runtime.versions import LIVE, Version, targets, told_as_before
 from kappa.runtime.watermarks import SourceClock
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, Clock
@@ -50,6 +51,7 @@ class Job:
         ceilings: per source, for `late="complete"`.
         on_progress: called after each unit.
         effects: which sinks outside the log take part; all by default.
+        stop: ends the waiting for answers from outside.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Job:
         ceilings: Sequence[Ceiling] | None = None,
         on_progress: OnProgress | None = None,
         effects: Effects | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         self.log = log
         # A live run that goes on from such a replay must not take in again what was in it.
@@ -72,6 +75,7 @@ class Job:
         self.options = options
         self.on_progress = on_progress
         self.clock: Clock = log.clock
+        self.stop = stop
         self.notes: list[str] = []
         self.store = savepoints.checkpoint_store(log, version, keep=options.keep_checkpoints)
         self.clocks = [
@@ -110,6 +114,7 @@ class Job:
             on_backfill=self._announced,
         )
         self.planner.seen = self.position
+        self.notes += told_as_before(log, plan, version)
         settle()
         self.began = self.clock.monotonic()
         self.last_checkpoint = self.began
@@ -126,17 +131,17 @@ class Job:
             loaded = savepoints.load(self.log, self.version.pipeline, self.version.seed)
             savepoints.check_matches(self.plan, loaded.manifest, self.version.seed)
         if loaded is None:
-            self.executor = Executor(self.plan, params=self.version.params)
+            self.executor = self._opened({})
             return {}
+        self.position = loaded.manifest["lsn"]
         states = {name: StepState(name) for name in loaded.steps}
         for name, frames in loaded.steps.items():
             states[name].restore(frames)
-        self.executor = Executor(self.plan, states=states, params=self.version.params)
+        self.executor = self._opened(states)
         extra = loaded.manifest["extra"]
         self.executor.restore_watermarks(extra["watermarks"])
         for clock in self.clocks:
             clock.restore(extra["clocks"][clock.spec.topic])
-        self.position = loaded.manifest["lsn"]
         self.append_time = extra["append_time"]
         if seeded:
             for step in self.plan.outlets:  # what lies outside belongs to the version before
@@ -144,6 +149,11 @@ class Job:
             return {}
         self.kept = extra.get("outlets", {})
         return dict(extra["claimed"])
+
+    def _opened(self, states: Mapping[str, StepState]) -> Executor:
+        lines, position = self.version.answers, self.position
+        outside = outside_of(self.plan, self.log, lines, position=position, stop=self.stop)
+        return Executor(self.plan, states=states, params=self.version.params, outside=outside)
 
     def _fits(self, manifest: Mapping[str, Any]) -> str | None:
         """Why a checkpoint cannot be used, or None if it can."""

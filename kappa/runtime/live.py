@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from kappa.errors import ConfigError
+from kappa.errors import ConfigError, Stopped
 from kappa.log import Draft, Log
 from kappa.plan import Plan
 from kappa.runtime import savepoints, versions
@@ -17,6 +18,11 @@ from kappa.runtime.results import OnProgress, RunOptions, RunResult
 from kappa.runtime.tuning import tuned
 from kappa.runtime.versions import DRAINED, LIVE, REPLAYED, REPLAYING, Version
 from kappa.time import PLUS_INFINITY
+
+NO_CHECKPOINT = (
+    "stopped while waiting for answers from outside: no checkpoint was written; the next run"
+    " goes on from the one before, and has the answers that came"
+)
 
 
 class LiveRun:
@@ -86,10 +92,12 @@ class LiveRun:
                 version,
                 options=self.options,
                 on_progress=self.on_progress,
+                stop=self.stop,
             )
             self.opened.set()
             try:
-                self._follow(job)
+                with suppress(Stopped):  # within a unit; _end sees that it is broken
+                    self._follow(job)
                 result = self._end(job)
                 ended(summary(result, stopped=self.stop.is_set()))
                 return result
@@ -155,6 +163,9 @@ class LiveRun:
             self.log.wait(job.planner.seen, self.options.poll_seconds, self.stop)
 
     def _end(self, job: Job) -> RunResult:
+        if job.broken:
+            job.notes.append(NO_CHECKPOINT)
+            return job.result()
         if self.savepoint is not None:
             job.checkpoint(self.savepoint)
         if self.drain and not self.stop.is_set():

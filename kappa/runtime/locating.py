@@ -14,7 +14,7 @@ from typing import Any
 
 from kappa.batch import Batch, RowFailure
 from kappa.errors import ContractViolation, OperatorError
-from kappa.operators.contract import Instance
+from kappa.operators.contract import Instance, Operator
 from kappa.plan import Plan, SourceSpec, Step
 
 SHOWN = 300
@@ -102,7 +102,7 @@ def origin_of(
     chain: list[tuple[Step, str]] = []
     step = failed.step
     while not isinstance(step.part, SourceSpec):
-        if len(step.inputs) != 1 or (step is not failed.step and step.stateful):
+        if len(step.inputs) != 1 or (step is not failed.step and _goes_on(step)):
             return None
         edge = step.inputs[0]
         above = plan.steps[edge.node]
@@ -122,6 +122,11 @@ def origin_of(
     except Exception:  # the user's code again: whatever it does, the first error counts
         return None
     return Origin(step.part.topic, partition, base_offsets[partition] + row)
+
+
+def _goes_on(step: Step) -> bool:
+    """Whether it must not take rows in once more: it keeps something, or asks outside."""
+    return step.stateful or (isinstance(step.part, Operator) and step.part.asks)
 
 
 def abbreviate(row: object, limit: int = SHOWN) -> str:

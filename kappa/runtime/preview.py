@@ -1,7 +1,8 @@
 """The first rows of a stream, for a person who is writing a pipeline.
 
 Only the steps above the stream run, from the log's start and in memory: nothing is
-written, no version is made, no checkpoint is kept.
+written, no version is made, no checkpoint is kept. Steps that ask outside are told what
+the current version was told, and call for the rest.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import Any
 from kappa.log import Log
 from kappa.plan import Edge, Graph, Node, Plan, SinkSpec, SourceSpec, compile_plan
 from kappa.plan.params import resolve_params
+from kappa.runtime import versions
 from kappa.runtime.executor import Executor, Output
 from kappa.runtime.locating import StepFailed
+from kappa.runtime.outside import outside_of
 from kappa.runtime.reading import read_source
 from kappa.runtime.units import UnitPlanner
 from kappa.runtime.watermarks import SourceClock
@@ -37,7 +40,10 @@ def preview(log: Log, graph: Graph, edge: Edge, count: int, params: dict[str, An
         OperatorError: a function failed on a record.
     """
     plan = compile_plan(above(graph, edge))
-    executor = Executor(plan, params=resolve_params(plan, params))
+    known = versions.versions_of(log, plan.pipeline).get(versions.current(log, plan))
+    lines = known.answers if known is not None else {}
+    outside = outside_of(plan, log, lines, writes=False)
+    executor = Executor(plan, params=resolve_params(plan, params), outside=outside)
     try:
         return _rows(log, plan, executor, count)
     except StepFailed as failed:

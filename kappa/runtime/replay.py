@@ -14,6 +14,7 @@ from typing import Any
 
 from kappa.errors import ConfigError, Stopped
 from kappa.log import Entry, Log
+from kappa.operators.asking import JOURNAL
 from kappa.operators.contract import Operator
 from kappa.plan import Plan, Step
 from kappa.runtime import versions
@@ -49,6 +50,7 @@ class Replay:
         stop: set it to stop between two units.
         effects: which sinks outside the log take part; by default those that do not reach
             outside.
+        journal: "repeat" or "refresh" answers from outside; None for what each step says.
     """
 
     def __init__(
@@ -68,7 +70,10 @@ class Replay:
         on_progress: OnProgress | None = None,
         effects: Effects | None = None,
         kind: str = "replay",
+        journal: str | None = None,
     ) -> None:
+        if journal is not None and journal not in JOURNAL:
+            raise ConfigError(f"journal is {journal!r}: give one of {', '.join(JOURNAL)}")
         if late not in LATE_MODES:
             raise ConfigError(f"late is {late!r}: give one of {', '.join(LATE_MODES)}")
         if since >= until:
@@ -82,6 +87,7 @@ class Replay:
         self.stop = stop
         self.on_progress = on_progress
         self.effects = effects or Effects("default")
+        self.journal = journal
         self.margin = margin_before(plan)
         self.warmup_ms = warmup_ms
         exact = since == MINUS_INFINITY or self.margin is not None or warmup_ms is None
@@ -124,6 +130,7 @@ class Replay:
                 ceilings=self._ceilings(version),
                 on_progress=self.on_progress,
                 effects=self.effects,
+                stop=self.stop,
             )
             try:
                 result = self._through(job, version)
@@ -152,7 +159,7 @@ class Replay:
         if known is not None:
             self._discard(known)
         wanted = replace(self.wanted, end_lsn=self.log.end_lsn)
-        return versions.create(self.log, self.plan, wanted)
+        return versions.create(self.log, self.plan, wanted, journal=self.journal)
 
     def _resume(self, known: Version) -> Version:
         if known.status != REPLAYING:

@@ -15,6 +15,7 @@ from kappa.errors import ConfigError, IncompatibleState
 from kappa.expressions import Expression, Selector
 from kappa.log import Log
 from kappa.plan import Plan, SinkSpec, SourceSpec
+from kappa.runtime.answers import lines_of, make_topic
 from kappa.runtime.delivery import Target
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
@@ -51,6 +52,7 @@ class Version:
         seed: the savepoint that a live version began from, or None for the log's start.
         spans: of a backfill, the range of each table.
         made: where the log ended when the version was made; made anew, it has another.
+        answers: by step that asks, whose answers from outside it takes; see `answers`.
     """
 
     pipeline: str
@@ -70,6 +72,7 @@ class Version:
     seed: str | None = None
     made: int = 0
     spans: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -124,21 +127,31 @@ def next_free(log: Log, plan: Plan) -> int:
     return max(taken, default=0) + 1
 
 
-def create(log: Log, plan: Plan, version: Version) -> Version:
+def create(log: Log, plan: Plan, version: Version, *, journal: str | None = None) -> Version:
     """Makes the output topics, pins the sources, and writes the record.
 
     The first version of an output becomes what its bare name stands for.
+
+    Args:
+        log: where the version is made.
+        plan: of the pipeline.
+        version: what is known of it.
+        journal: "repeat" or "refresh" answers from outside; None for what each step says.
     """
     _check_owners(log, plan, version)
     end = log.end_lsn
+    before = versions_of(log, plan.pipeline).get(current(log, plan))
+    lines = lines_of(plan, end, before.answers if before else {}, journal=journal)
+    if lines:
+        make_topic(log, plan.pipeline)
     pins = version.pins or {name: log.topic(name).id for name in source_names(plan)}
     outputs = {target.topic: _make_topic(log, version, target) for target in _wanted_topics(plan)}
-    made = replace(version, pins=pins, outputs=outputs, made=end)
-    made.save(log)
-    first = {name: made.version for name in outputs if name not in log.catalog.aliases}
+    bound = replace(version, pins=pins, outputs=outputs, made=end, answers=lines)
+    bound.save(log)
+    first = {name: bound.version for name in outputs if name not in log.catalog.aliases}
     if first:
-        log.control("alias", {"outputs": first, "pipeline": made.pipeline})
-    return made
+        log.control("alias", {"outputs": first, "pipeline": bound.pipeline})
+    return bound
 
 
 def source_names(plan: Plan) -> list[str]:
@@ -219,6 +232,29 @@ def targets(log: Log, plan: Plan, version: Version) -> dict[str, Target]:
             upsert=sink.upsert,
         )
     return found
+
+
+def told_as_before(log: Log, plan: Plan, version: Version) -> list[str]:
+    """What a person should know: steps whose function is not the one that was answered."""
+    notes = []
+    code = _code_by_name(plan.code())
+    for other in versions_of(log, plan.pipeline).values():
+        if other.code.get("python") != version.code.get("python"):
+            continue
+        for step in plan.asking:
+            line, theirs = version.answers.get(step.name, []), other.answers.get(step.name)
+            if theirs and theirs[0] in line[1:2]:
+                then = _code_by_name(other.code).get(step.name)
+                if then != code.get(step.name):
+                    notes.append(
+                        f"step {step.name!r} has another function than {other.name} had, whose"
+                        ' answers it repeats; journal="refresh" calls anew'
+                    )
+    return notes
+
+
+def _code_by_name(code: Mapping[str, str]) -> dict[str, str]:
+    return {step.partition(":")[2]: digest for step, digest in code.items()}
 
 
 def check_fits(plan: Plan, version: Version, params: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from kappa.contracts.contract import Contract
@@ -16,6 +16,7 @@ from kappa.operators import (
     Filter,
     FlatMap,
     Map,
+    MapAsync,
     Operator,
     Print,
     Process,
@@ -23,6 +24,7 @@ from kappa.operators import (
     Union,
     WithColumns,
     Without,
+    asking,
 )
 from kappa.plan.graph import Edge, Graph, SinkSpec
 from kappa.plan.judging import add_expectations
@@ -91,6 +93,46 @@ class Stream(Generic[T]):
     def without(self, *fields: str) -> Stream[Row]:
         """The row less these fields."""
         return Stream(self._graph, self._next(Without(fields)))
+
+    def map_async(
+        self,
+        function: Callable[[T], Awaitable[U]] | Callable[[T], U],
+        *,
+        concurrency: int = asking.CONCURRENCY,
+        timeout: Duration | None = asking.TIMEOUT,
+        retries: int = asking.RETRIES,
+        retry_delay: Duration = asking.RETRY_DELAY,
+        backoff: float = asking.BACKOFF,
+        max_delay: Duration = asking.MAX_DELAY,
+        retry_on: tuple[type[Exception], ...] = (Exception,),
+        request: Key | tuple[str, ...] | None = None,
+        into: str | None = None,
+        journal: str = "repeat",
+    ) -> Stream[Any]:
+        """What a slow function outside answers for each row, in the order of the rows.
+
+        The answers are kept in the log: a restart or a replay repeats them and calls only
+        for what is missing. Rows of one append that ask the same are one call.
+
+        Args:
+            function: gets a row; `async def`, or a plain one, which gets a thread.
+            concurrency: calls under way at once.
+            timeout: of one attempt; None waits until it answers.
+            retries: attempts after the first.
+            retry_delay, backoff, max_delay: wait before the first retry, what it is
+                multiplied by at each further one, and the longest.
+            retry_on: errors worth another attempt.
+            request: what the answer depends on, if not all that the function reads: an
+                answer is found again by it.
+            into: the field that the answer becomes; by default it becomes the row.
+            journal: "repeat" takes answers that earlier versions got; "refresh" calls anew.
+        """
+        call = asking.Call(
+            function, concurrency, timeout, retries, retry_delay, backoff, max_delay, retry_on
+        )
+        asked = None if request is None else Selector.of(request)
+        part = MapAsync(Selector.of(function), asked, into, call, journal)
+        return Stream(self._graph, self._next(part))
 
     def key_by(self, *keys: Key) -> KeyedStream[T]:
         """Groups rows: by a field, several fields, an expression or a function.
