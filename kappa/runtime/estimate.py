@@ -18,7 +18,7 @@ from kappa.runtime.history import DONE, runs_of
 from kappa.runtime.locating import StepFailed
 from kappa.runtime.reading import read_source
 from kappa.runtime.units import Range, Unit, UnitPlanner
-from kappa.runtime.versions import source_names
+from kappa.runtime.versions import BACKFILLS, source_names
 from kappa.runtime.watermarks import SourceClock
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
@@ -113,7 +113,7 @@ def _appends(log: Log, end: int) -> Iterator[Entry]:
 def _rate(
     log: Log, plan: Plan, pins: Sequence[int], params: Mapping[str, Any]
 ) -> tuple[float, str]:
-    for run in reversed(runs_of(log, plan.pipeline)):
+    for run in reversed(runs_of(log, plan.pipeline.partition(BACKFILLS)[0])):
         records, seconds = run.facts.get("records_in", 0), run.facts.get("seconds", 0)
         if run.outcome == DONE and records >= ENOUGH_RECORDS and seconds > 0:
             return records / seconds, "history"

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from kappa.errors import KappaError, LogLocked, Stopped
 from kappa.log import Log
 from kappa.runtime.results import RunResult
+from kappa.runtime.versions import BACKFILLS
 
 DONE, FAILED, STOPPED, RUNNING, KILLED = "done", "failed", "stopped", "running", "killed"
 MAX_ERROR = 500
@@ -51,7 +52,8 @@ def recorded(
     """
     name = f"{pipeline}@{version}"
     found: dict[str, Any] = {"outcome": FAILED}
-    start = {"name": name, "pipeline": pipeline, "version": version, "kind": kind}
+    plain = pipeline.partition(BACKFILLS)[0]
+    start = {"name": name, "pipeline": plain, "version": version, "kind": kind}
     log.control("run", {**start, "began": log.clock.now_ms(), **facts})
 
     def ended(result: Mapping[str, Any]) -> None:

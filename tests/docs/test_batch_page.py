@@ -58,7 +58,7 @@ def test_the_line_for_cron(folder: Path):
     *times, command = job.split(None, 5)
     assert len(times) == 5
     said = run(folder, command, environ)
-    assert (said["outcome"], said["pipeline"]) == ("done", "daily")
+    assert (said["outcome"], said["pipeline"]) == ("done", "lake")
 
 
 def test_the_service_of_the_timer(folder: Path):
@@ -69,7 +69,7 @@ def test_the_service_of_the_timer(folder: Path):
     # systemd runs no shell: the words are the arguments
     command = shlex.join(shlex.split(unit["Service"]["ExecStart"]))
     said = run(folder, command, environ)
-    assert (said["outcome"], said["pipeline"]) == ("done", "daily")
+    assert (said["outcome"], said["pipeline"]) == ("done", "lake")
     timer = configparser.ConfigParser(interpolation=None)
     timer.read(folder / "kappa-nightly.timer")
     assert timer["Timer"]["OnCalendar"].endswith("Europe/Zurich")
