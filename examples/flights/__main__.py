@@ -187,13 +187,13 @@ def end_in_a_lake(history: History) -> bool:
         files, size = lake.fill(history.log, folder)
     say(f"   {files:,} files, {size:,} bytes in {folder}")
     with step("backfill February with the mended pipeline"):
-        report, changed = lake.mend(history.log, folder)
+        report, kept, changed = lake.mend(history.log, folder)
     say(f"   {report.records_in:,} records in; {report.altered:,} rows altered")
     if any(lake.MONTH not in name for name in changed):
         say("   [bold red]files of other months changed[/]")
         return False
     say(
-        f"   [bold green]untouched[/]: {files - len(changed):,} files have the bytes they had;"
+        f"   [bold green]untouched[/]: {kept:,} files have the bytes they had;"
         f" {len(changed)} of February are others"
     )
     with step("ask the lake with SQL"):

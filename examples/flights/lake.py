@@ -8,7 +8,6 @@ great storms, and nothing else: the files of the other months keep their bytes.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from examples.flights.pipeline import NEW_YORK, hourly_delays
@@ -35,17 +34,6 @@ QUERY = """
 """
 
 
-@dataclass(frozen=True)
-class Lake:
-    """What the lake was before and after the backfill."""
-
-    files: int
-    bytes: int
-    report: Backfilled
-    touched: tuple[str, ...]
-    rows: list[tuple[object, ...]]
-
-
 def table(folder: Path, *, mended: bool) -> Pipeline:
     """The pipeline that writes the lake."""
     pipeline = Pipeline("hours")
@@ -70,13 +58,13 @@ def fill(log: Log, folder: Path) -> tuple[int, int]:
     return len(files), sum(path.stat().st_size for path in files)
 
 
-def mend(log: Log, folder: Path) -> tuple[Backfilled, tuple[str, ...]]:
-    """Backfills the month; the report, and the files whose bytes are others now."""
+def mend(log: Log, folder: Path) -> tuple[Backfilled, int, tuple[str, ...]]:
+    """Backfills the month; the report, how many files kept their bytes, and the new ones."""
     before = digests(folder)
     report = table(folder, mended=True).backfill(log, since=SINCE, until=UNTIL)
     after = digests(folder)
-    changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
-    return report, tuple(sorted(changed))
+    kept = before.items() & after.items()
+    return report, len(kept), tuple(name for name in after if (name, after[name]) not in kept)
 
 
 def ask(log: Log, folder: Path) -> list[tuple[object, ...]]:

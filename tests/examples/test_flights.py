@@ -166,10 +166,11 @@ def test_a_part_of_the_lake_is_made_anew_and_the_rest_keeps_its_bytes(
     monkeypatch.setattr(lake, "UNTIL", "2013-01-05T00:00-05:00")
     files, size = lake.fill(whole.log, tmp_path / "delays")
     assert files >= 5 and size > 0
-    report, changed = lake.mend(whole.log, tmp_path / "delays")
+    report, kept, changed = lake.mend(whole.log, tmp_path / "delays")
     days_made = {one.partition for one in report.partitions}
     assert days_made == {"date=2013-01-03", "date=2013-01-04"}
     assert {name.partition("/")[0] for name in changed} <= days_made and changed
+    assert kept == files - len(changed)
     assert report.altered > 0
     ((month, flights, *_),) = lake.ask(whole.log, tmp_path / "delays")
     rows = [row for row in not_late() if row["origin"] == "LGA"]

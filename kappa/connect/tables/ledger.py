@@ -1,6 +1,6 @@
 """What a table holds: a ledger of commits beside its folder, which kappa's readers follow.
 
-    delays/date=2013-03-01/part-000000000123.parquet     the rows, for any reader
+    delays/date=2013-03-01/part-000000000123-5d41402a.parquet    the rows, for any reader
     .delays.kappa/0000000042.json                        one commit: files added and removed
     .delays.kappa/0000000100.snapshot.json               all commits up to that one, together
     .delays.kappa/staged/<owner>/...                     files that no one sees yet

@@ -117,7 +117,7 @@ def check_own(table: Table, folder: str, suffix: str) -> None:
     Raises:
         SinkError: naming one.
     """
-    own = re.compile(rf"{re.escape(PREFIX)}\d{{12}}(-\d+)?{re.escape(suffix)}")
+    own = re.compile(rf"{re.escape(PREFIX)}\d{{12}}(-\d+)?-[0-9a-f]{{8}}{re.escape(suffix)}")
     for name in table.store.names(_in(table.name, folder)):
         if "/" in name or name == SUCCESS or own.fullmatch(name):
             continue

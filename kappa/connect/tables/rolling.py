@@ -194,12 +194,15 @@ class Filling:
         if file.size:
             self._ratios[folder] = len(data) / file.size
         mark = f"-{file.number}" if file.number else ""
-        name = f"{self.prefix}{file.first:012}{mark}{self.format.suffix}"
+        crc = crc32(data)
+        # The content is in the name: who has listed a folder and opens its files later never
+        # gets another one's rows under a name that was replaced in between.
+        name = f"{self.prefix}{file.first:012}{mark}-{crc:08x}{self.format.suffix}"
         path = f"{folder}/{name}" if folder else name
         return (
             DataFile(
                 path, folder, file.rows, len(data), file.first, file.last, file.min_time,
-                file.max_time, crc32(data),
+                file.max_time, crc,
             ),
             data,
         )  # fmt: skip
