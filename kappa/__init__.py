@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # at run time a name is imported when it is first asked for: 
     from kappa.log import Log, Record, View
     from kappa.pipeline import Pipeline
     from kappa.runtime.results import Progress, RunResult
-    from kappa.state import ListState, MapState, ValueState
+    from kappa.state import BroadcastState, ListState, MapState, ValueState
     from kappa.streams import KeyedStream, Stream, Table
     from kappa.time import ManualClock
     from kappa.triggers import AtWatermark, Every, OnCount
@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # at run time a name is imported when it is first asked for: 
 __all__ = [
     "Aggregate",
     "AtWatermark",
+    "BroadcastState",
     "Calendar",
     "Count",
     "Every",
@@ -95,7 +96,7 @@ _HOMES = {
     "kappa.log": "Log Record View",
     "kappa.pipeline": "Pipeline",
     "kappa.runtime.results": "Progress RunResult",
-    "kappa.state": "ListState MapState ValueState",
+    "kappa.state": "BroadcastState ListState MapState ValueState",
     "kappa.streams": "KeyedStream Stream Table",
     "kappa.time": "ManualClock",
     "kappa.triggers": "AtWatermark Every OnCount",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from kappa.errors import ConfigError
 from kappa.expressions import Selector, meta
 from kappa.log import Log, View, check_name
-from kappa.operators import Typed
+from kappa.operators import SideInput, Typed
 from kappa.plan import Edge, Graph, Plan, SourceSpec, compile_plan, explain, mermaid
 from kappa.plan.graph import Feed
 from kappa.plan.params import resolve_params
@@ -164,6 +164,18 @@ class Pipeline:
         table.key = table.key if key is None else Selector.of(key)
         return table
 
+    def side_input(self, topic: str, *, key: str | tuple[str, ...] | None = None) -> SideInput:
+        """A small table to look rows up in, loaded whole before the first record.
+
+        What it holds is fixed when a version of this pipeline is made: the last value of every
+        key of the topic at that moment. A replay sees the same, unless it is told to refresh.
+
+        Args:
+            topic: its name; its records have keys.
+            key: the fields of a row that hold its key, if there are such.
+        """
+        return SideInput(topic, Selector.of(meta.key if key is None else key))
+
     def view(self, name: str, *, log: Log | None = None) -> View:
         """An output that a table is written to, as it stands now; see `kappa.log.View`.
 
@@ -314,6 +326,7 @@ class Pipeline:
         stop: threading.Event | None = None,
         on_progress: OnProgress | None = None,
         journal: str | None = None,
+        refresh_side_inputs: bool = False,
     ) -> RunResult:
         """Reads the log again, as far as it goes now, into a version; closes all windows.
 
@@ -336,6 +349,8 @@ class Pipeline:
                 in `run`.
             journal: for all `map_async` steps, whether a new version repeats the answers of
                 the current one, "repeat", or calls anew, "refresh".
+            refresh_side_inputs: a new version sees the side inputs as they stand, instead of
+                what the current version sees.
 
         Raises:
             ConfigError: the version exists and is finished, or is something else.
@@ -368,6 +383,7 @@ class Pipeline:
             on_progress=on_progress,
             effects=Effects(sinks),
             journal=journal,
+            refresh_side_inputs=refresh_side_inputs,
         ).run()
 
     def backfill(

@@ -24,6 +24,7 @@ from kappa.operators.ports import Port
 from kappa.operators.process import Process
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
+from kappa.operators.side_lookup import SideInput, SideLookup
 from kappa.operators.table import TableChanges, TableRows, Upsert, Versions
 from kappa.operators.table_aggregate import TableAggregate
 from kappa.operators.top import Top
@@ -59,6 +60,8 @@ __all__ = [
     "Reduce",
     "RunningAggregate",
     "Select",
+    "SideInput",
+    "SideLookup",
     "StatefulMap",
     "TableAggregate",
     "TableChanges",

@@ -65,6 +65,7 @@ class OperatorContext:
         dead_letters: a failing record is set aside instead of stopping the run.
         counters: counts by name, such as "late"; summed into the run's result.
         outside: answers what a step asks that `asks`; None where nothing can be asked.
+        side_inputs: what was loaded before the first record, by topic and key.
     """
 
     step: str
@@ -75,6 +76,7 @@ class OperatorContext:
     dead_letters: bool = False
     counters: dict[str, int] = field(default_factory=dict)
     outside: Outside | None = None
+    side_inputs: Mapping[str, dict[Any, Any]] = field(default_factory=dict)
 
     def count(self, name: str, number: int = 1) -> None:
         """Adds to a counter of the step."""

@@ -40,12 +40,14 @@ class Port(Operator):
         key: what brings its rows together with those of the other inputs; None for the
             table's own key.
         table: the rows are a table's, with signs.
+        mappings: rows become mappings, which state can hold; else they stay what they are.
     """
 
     kind: ClassVar[str] = "port"
     port: int
     key: Selector | None
     table: bool = False
+    mappings: bool = True
 
     def open(self, context: OperatorContext) -> Instance:
         return PortInstance(self, context)
@@ -68,6 +70,7 @@ class PortInstance(Instance):
     def __init__(self, step: Port, context: OperatorContext) -> None:
         self._port = step.port
         self._table = step.table
+        self._mappings = step.mappings
         self._context = context
         key = step.key
         self._parts: list[Computed] = (
@@ -80,7 +83,7 @@ class PortInstance(Instance):
             return dead
         keys = columns[0] if columns else own_keys(left)
         rows = left.rows(fresh=self._context.shared)
-        if not PLAIN.issuperset(map(type, rows)):
+        if self._mappings and not PLAIN.issuperset(map(type, rows)):
             rows = [None if row is None else as_mapping(row) for row in rows]
         marked: list[Any]
         if self._table:

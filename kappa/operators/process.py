@@ -39,6 +39,7 @@ from kappa.errors import ConfigError
 from kappa.expressions import Selector
 from kappa.operators.contract import Instance, Operator, OperatorContext
 from kappa.operators.processing import Processing
+from kappa.state.broadcast import broadcast
 from kappa.state.handles import declared
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY, duration_ms, format_duration, shift
 
@@ -60,6 +61,8 @@ class Process(Operator):
     Args:
         key: what groups the rows.
         function: the class.
+        broadcast: its rows and those of a broadcast stream come through `Port`; the latter
+            go to `on_broadcast(self, row, ctx)`, which writes `BroadcastState`.
 
     Raises:
         ConfigError: it is no class, has no `on_record`, or declares something wrong.
@@ -76,6 +79,7 @@ class Process(Operator):
 
     key: Selector
     function: type
+    broadcast: bool = False
 
     kind: ClassVar[str] = "process"
     stateful: ClassVar[bool] = True
@@ -84,7 +88,7 @@ class Process(Operator):
         cls = self.function
         if not isinstance(cls, type):
             raise ConfigError(f"process: {cls!r} is not a class; give the class, not an instance")
-        for name in ("on_record", "on_timer", "open"):
+        for name in ("on_record", "on_timer", "on_broadcast", "open"):
             if name in declared(cls) or not callable(getattr(cls, name, _nothing)):
                 raise ConfigError(f"process: {cls.__qualname__}.{name} is not a method")
         if not hasattr(cls, "on_record"):
@@ -94,6 +98,16 @@ class Process(Operator):
         if not all(isinstance(name, str) for name in self.declared_sides or ()):
             raise ConfigError(f"process: {cls.__qualname__}.sides is not a tuple of names")
         _ = self.timer_delay, self.holdback
+        self._check_broadcast()
+
+    def _check_broadcast(self) -> None:
+        name, listens = self.function.__qualname__, hasattr(self.function, "on_broadcast")
+        if self.broadcast and not listens:
+            raise ConfigError(f"process: {name} has no method on_broadcast(self, row, ctx)")
+        if not self.broadcast and (listens or broadcast(self.function)):
+            raise ConfigError(
+                f"process: {name} listens to a broadcast stream: give broadcast=stream"
+            )
 
     @property
     def declared_sides(self) -> tuple[str, ...] | None:
@@ -136,6 +150,7 @@ class Process(Operator):
             sides=self.declared_sides,
             timer_delay=self.timer_delay if self.has_timers else None,
             reads_watermark=self.reads_watermark,
+            ported=self.broadcast,
         )
 
     def bound(self, min_time: int) -> int:

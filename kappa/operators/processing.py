@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kappa.batch import Batch, RowFailure, describe_error
@@ -15,6 +16,7 @@ from kappa.operators.failing import evaluate
 from kappa.operators.keyed import dead_letter, refusal
 from kappa.operators.letters import DEAD_LETTER, letter_of_timer
 from kappa.state import detached
+from kappa.state.broadcast import broadcast
 from kappa.state.handles import EXPIRY, Scope, declared, expire
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY, format_time, instant_ms
 from kappa.time.instants import Instant
@@ -99,6 +101,7 @@ class Processing(Instance):
         sides: names of side outputs that it may use; None for any.
         timer_delay: how soon after its record a timer may be due.
         reads_watermark: every append comes by itself, so the watermark may be seen.
+        ported: rows come through `Port`, those of the second one are broadcast.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class Processing(Instance):
         sides: tuple[str, ...] | None,
         timer_delay: int | None,
         reads_watermark: bool,
+        ported: bool = False,
     ) -> None:
         self._context = context
         self._parts = [key.bind(context.params, fresh=context.shared)]
@@ -126,7 +130,12 @@ class Processing(Instance):
         self._ctx = ProcessContext(self, context.params)
         handles = declared(cls)
         self._handles = {n: h.bound(context.state, self._scope) for n, h in handles.items()}
-        self._user = opened(cls, self._handles, self._ctx)
+        shared = {n: h.bound(context.state, self._scope) for n, h in broadcast(cls).items()}
+        self._ported = ported
+        self._user = opened(cls, {**self._handles, **shared}, self._ctx)
+        self._on_broadcast: Callable[[Any, ProcessContext], None] | None = getattr(
+            self._user, "on_broadcast", None
+        )
         self._on_record: Callable[[Any, ProcessContext], None] = self._user.on_record
         self._on_timer: Callable[..., None] | None = getattr(self._user, "on_timer", None)
 
@@ -135,13 +144,20 @@ class Processing(Instance):
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Calls `on_record` for every row."""
         self._begin(batch.watermark)
-        batch, (keys,), out = evaluate(self._parts, batch, self._context)
-        rows, lsns = batch.rows(fresh=self._context.shared), batch.lsns()
-        check = None if sure(keys) else check_key
-        start = 0
+        out: list[Batch] = []
+        if self._ported:
+            marked = batch.rows()
+            keys, rows = [one[1] for one in marked], [one[2] for one in marked]
+            run = partial(self._both, [one[0] for one in marked], keys, batch.times, rows)
+        else:
+            batch, (keys,), out = evaluate(self._parts, batch, self._context)
+            rows = batch.rows(fresh=self._context.shared)
+            check = None if sure(keys) else check_key
+            run = partial(self._records, keys, batch.times, rows, check)
+        lsns, start = batch.lsns(), 0
         while start < batch.count:
             try:
-                self._records(start, keys, batch.times, rows, lsns, check)
+                run(start, lsns)
                 break
             except Exception as error:
                 index = self._ctx._cause
@@ -165,17 +181,43 @@ class Processing(Instance):
         for emitted in self._outputs.values():
             emitted.drop(cause)
 
-    def _records(
+    def _both(
         self,
-        start: int,
+        ports: list[int],
         keys: list[Any],
         times: list[int],
         rows: list[Any],
+        start: int,
         lsns: list[int],
+    ) -> None:
+        """Rows of both inputs; what is broadcast belongs to no key."""
+        scope, index = self._scope, start
+        while index < len(keys):
+            stop = index + 1
+            while stop < len(keys) and ports[stop] == ports[index]:
+                stop += 1
+            if ports[index] == 0:
+                self._records(keys[:stop], times, rows, None, index, lsns)
+            else:
+                scope.broadcasting = True
+                try:
+                    self._records(keys[:stop], times, rows, None, index, lsns, self._on_broadcast)
+                finally:
+                    scope.broadcasting = False
+            index = stop
+
+    def _records(
+        self,
+        keys: list[Any],
+        times: list[int],
+        rows: list[Any],
         check: Callable[[object], None] | None,
+        start: int,
+        lsns: list[int],
+        call: Callable[[Any, ProcessContext], None] | None = None,
     ) -> None:
         """The rows from `start` on; the context says at which of them it failed."""
-        ctx, scope, on_record = self._ctx, self._scope, self._on_record
+        ctx, scope, on_record = self._ctx, self._scope, call or self._on_record
         for index in range(start, len(keys)):
             ctx._cause = index
             ctx.key = scope.key = keys[index]
@@ -280,6 +322,8 @@ class Processing(Instance):
     def set_timer(self, time: Instant, tag: Hashable) -> None:
         """Makes a timer of the present key pending."""
         self._check_open()
+        if self._scope.broadcasting:
+            raise Misuse("on_broadcast sets no timers: what is broadcast belongs to no key")
         at, key = instant_ms(time, name="timer"), self._scope.key
         if self._on_timer is None:
             raise Misuse(f"{type(self._user).__name__} sets a timer but has no method on_timer")

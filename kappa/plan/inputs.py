@@ -8,7 +8,15 @@ from kappa.operators.ports import Port
 from kappa.plan.graph import Edge, Graph
 
 
-def port(graph: Graph, edge: Edge, number: int, key: Selector | None, *, table: bool) -> Edge:
+def port(
+    graph: Graph,
+    edge: Edge,
+    number: int,
+    key: Selector | None,
+    *,
+    table: bool,
+    mappings: bool = True,
+) -> Edge:
     """An edge as input `number` of a step behind it, its rows marked and keyed.
 
     Args:
@@ -17,8 +25,9 @@ def port(graph: Graph, edge: Edge, number: int, key: Selector | None, *, table: 
         number: of the input, from 0.
         key: what brings the rows of all inputs together; None for a table's own key.
         table: the rows are a table's.
+        mappings: rows become mappings.
     """
-    return graph.add(Port(number, key, table=table), edge, key=key)
+    return graph.add(Port(number, key, table=table, mappings=mappings), edge, key=key)
 
 
 def known_fields(graph: Graph, edge: Edge) -> Names:

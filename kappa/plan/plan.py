@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
+from kappa.operators import SideLookup
 from kappa.operators.contract import Fields, Operator, both
 from kappa.operators.letters import DEAD_LETTER, FACTS, QUALITY
 from kappa.plan.fingerprint import PYTHON, code_digest, digest, leaves, structure
@@ -88,6 +89,14 @@ class Plan:
     def asking(self) -> tuple[Step, ...]:
         """Steps that ask outside, and whose answers are kept in the log."""
         return tuple(s for s in self.steps if isinstance(s.part, Operator) and s.part.asks)
+
+    @property
+    def side_inputs(self) -> tuple[str, ...]:
+        """Topics that are loaded whole before the first record."""
+        parts = (step.part for step in self.steps)
+        return tuple(
+            dict.fromkeys(part.side.topic for part in parts if isinstance(part, SideLookup))
+        )
 
     @property
     def outputs(self) -> tuple[str, ...]:

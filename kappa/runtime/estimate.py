@@ -17,6 +17,7 @@ from kappa.runtime.executor import Executor
 from kappa.runtime.history import DONE, runs_of
 from kappa.runtime.locating import StepFailed
 from kappa.runtime.reading import read_source
+from kappa.runtime.side_inputs import present
 from kappa.runtime.units import Range, Unit, UnitPlanner
 from kappa.runtime.versions import BACKFILLS, source_names
 from kappa.runtime.watermarks import SourceClock
@@ -124,7 +125,7 @@ def _sampled(log: Log, plan: Plan, pins: Sequence[int], params: Mapping[str, Any
     """The rate at which the log's first records go through the steps."""
     clocks = [SourceClock(s.part) for s in plan.sources if isinstance(s.part, SourceSpec)]
     planner = UnitPlanner(pins, clocks, read_records=4096)
-    executor = Executor(plan, params=params)
+    executor = Executor(plan, params=params, side_inputs=present(log, plan))
     began, records = log.clock.monotonic(), 0
     try:
         for unit in planner.units(_appends(log, log.end_lsn)):

@@ -45,6 +45,7 @@ class Executor:
         states: the state of each stateful step by name; made where missing.
         params: values of the pipeline's parameters.
         outside: answers what steps ask; None where no step asks.
+        side_inputs: their content by topic and key.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class Executor:
         states: Mapping[str, StepState] | None = None,
         params: Mapping[str, Any] | None = None,
         outside: Outside | None = None,
+        side_inputs: Mapping[str, dict[Any, Any]] | None = None,
     ) -> None:
         self.plan = plan
         self.outside = outside
+        self.side_inputs = side_inputs or {}
         self.states: dict[str, StepState] = dict(states or {})
         self.counters: dict[str, dict[str, int]] = {}
         self.instances: dict[int, Instance] = {}
@@ -78,6 +81,7 @@ class Executor:
             shared=step.shared,
             dead_letters=self.plan.catches,
             outside=self.outside,
+            side_inputs=self.side_inputs,
         )
         self.counters[step.name] = context.counters
         instance = operator.open(context)

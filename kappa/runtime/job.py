@@ -18,7 +18,7 @@ from kappa.batch import Batch
 from kappa.errors import ContractViolation, InternalError, OffsetOutOfRange, OperatorError
 from kappa.log import Entry, Log
 from kappa.plan import Plan, SourceSpec, Step
-from kappa.runtime import savepoints
+from kappa.runtime import savepoints, side_inputs
 from kappa.runtime.delivery import Delivery, Span
 from kappa.runtime.executor import Executor
 from kappa.runtime.locating import StepFailed, origin_of
@@ -153,7 +153,13 @@ class Job:
     def _opened(self, states: Mapping[str, StepState]) -> Executor:
         lines, position = self.version.answers, self.position
         outside = outside_of(self.plan, self.log, lines, position=position, stop=self.stop)
-        return Executor(self.plan, states=states, params=self.version.params, outside=outside)
+        return Executor(
+            self.plan,
+            states=states,
+            params=self.version.params,
+            outside=outside,
+            side_inputs=side_inputs.loaded(self.log, self.version.side_inputs),
+        )
 
     def _fits(self, manifest: Mapping[str, Any]) -> str | None:
         """Why a checkpoint cannot be used, or None if it can."""

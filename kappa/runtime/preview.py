@@ -18,6 +18,7 @@ from kappa.runtime.executor import Executor, Output
 from kappa.runtime.locating import StepFailed
 from kappa.runtime.outside import outside_of
 from kappa.runtime.reading import read_source
+from kappa.runtime.side_inputs import present
 from kappa.runtime.units import UnitPlanner
 from kappa.runtime.watermarks import SourceClock
 
@@ -43,7 +44,12 @@ def preview(log: Log, graph: Graph, edge: Edge, count: int, params: dict[str, An
     known = versions.versions_of(log, plan.pipeline).get(versions.current(log, plan))
     lines = known.answers if known is not None else {}
     outside = outside_of(plan, log, lines, writes=False)
-    executor = Executor(plan, params=resolve_params(plan, params), outside=outside)
+    executor = Executor(
+        plan,
+        params=resolve_params(plan, params),
+        outside=outside,
+        side_inputs=present(log, plan),
+    )
     try:
         return _rows(log, plan, executor, count)
     except StepFailed as failed:
@@ -68,7 +74,7 @@ def whole(log: Log, graph: Graph, edge: Edge, params: dict[str, Any]) -> list[An
         OperatorError, ContractViolation: a record stops it.
     """
     plan = compile_plan(above(graph, edge))
-    executor = Executor(plan, params=resolve_params(plan, params))
+    executor = Executor(plan, params=resolve_params(plan, params), side_inputs=present(log, plan))
     try:
         return _rows(log, plan, executor, None)
     except StepFailed as failed:

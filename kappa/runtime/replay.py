@@ -51,6 +51,7 @@ class Replay:
         effects: which sinks outside the log take part; by default those that do not reach
             outside.
         journal: "repeat" or "refresh" answers from outside; None for what each step says.
+        refresh_side_inputs: a new version sees side inputs as they stand.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Replay:
         effects: Effects | None = None,
         kind: str = "replay",
         journal: str | None = None,
+        refresh_side_inputs: bool = False,
     ) -> None:
         if journal is not None and journal not in JOURNAL:
             raise ConfigError(f"journal is {journal!r}: give one of {', '.join(JOURNAL)}")
@@ -88,6 +90,7 @@ class Replay:
         self.on_progress = on_progress
         self.effects = effects or Effects("default")
         self.journal = journal
+        self.refresh_side_inputs = refresh_side_inputs
         self.margin = margin_before(plan)
         self.warmup_ms = warmup_ms
         exact = since == MINUS_INFINITY or self.margin is not None or warmup_ms is None
@@ -159,7 +162,13 @@ class Replay:
         if known is not None:
             self._discard(known)
         wanted = replace(self.wanted, end_lsn=self.log.end_lsn)
-        return versions.create(self.log, self.plan, wanted, journal=self.journal)
+        return versions.create(
+            self.log,
+            self.plan,
+            wanted,
+            journal=self.journal,
+            refresh_side_inputs=self.refresh_side_inputs,
+        )
 
     def _resume(self, known: Version) -> Version:
         if known.status != REPLAYING:

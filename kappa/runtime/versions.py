@@ -17,6 +17,7 @@ from kappa.log import Log
 from kappa.plan import Plan, SinkSpec, SourceSpec
 from kappa.runtime.answers import lines_of, make_topic
 from kappa.runtime.delivery import Target
+from kappa.runtime.side_inputs import pinned
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
 LIVE = "live"
@@ -53,6 +54,7 @@ class Version:
         spans: of a backfill, the range of each table.
         made: where the log ended when the version was made; made anew, it has another.
         answers: by step that asks, whose answers from outside it takes; see `answers`.
+        side_inputs: which content lookups see; see `side_inputs`.
     """
 
     pipeline: str
@@ -73,6 +75,7 @@ class Version:
     made: int = 0
     spans: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, list[int]] = field(default_factory=dict)
+    side_inputs: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -127,7 +130,14 @@ def next_free(log: Log, plan: Plan) -> int:
     return max(taken, default=0) + 1
 
 
-def create(log: Log, plan: Plan, version: Version, *, journal: str | None = None) -> Version:
+def create(
+    log: Log,
+    plan: Plan,
+    version: Version,
+    *,
+    journal: str | None = None,
+    refresh_side_inputs: bool = False,
+) -> Version:
     """Makes the output topics, pins the sources, and writes the record.
 
     The first version of an output becomes what its bare name stands for.
@@ -137,6 +147,7 @@ def create(log: Log, plan: Plan, version: Version, *, journal: str | None = None
         plan: of the pipeline.
         version: what is known of it.
         journal: "repeat" or "refresh" answers from outside; None for what each step says.
+        refresh_side_inputs: see the side inputs as they stand, not as the current version.
     """
     _check_owners(log, plan, version)
     end = log.end_lsn
@@ -144,9 +155,10 @@ def create(log: Log, plan: Plan, version: Version, *, journal: str | None = None
     lines = lines_of(plan, end, before.answers if before else {}, journal=journal)
     if lines:
         make_topic(log, plan.pipeline)
+    seen = pinned(log, plan, before.side_inputs if before else {}, refresh=refresh_side_inputs)
     pins = version.pins or {name: log.topic(name).id for name in source_names(plan)}
     outputs = {target.topic: _make_topic(log, version, target) for target in _wanted_topics(plan)}
-    bound = replace(version, pins=pins, outputs=outputs, made=end, answers=lines)
+    bound = replace(version, pins=pins, outputs=outputs, made=end, answers=lines, side_inputs=seen)
     bound.save(log)
     first = {name: bound.version for name in outputs if name not in log.catalog.aliases}
     if first:

@@ -7,7 +7,7 @@ A step's state lives in named handles of its `StepState`, and nowhere else:
 - `Timers`: due times in event time, with key and tag.
 
 `ValueState`, `ListState` and `MapState` (`handles.py`) are what a user's class declares, on
-top of these, with time to live in event time.
+top of these, with time to live in event time; `BroadcastState` is the same for all keys.
 
 All of it is dicts in memory in two generations (`generations.py`): what changed since the
 last checkpoint lies over the base, so that a snapshot costs only what changed. A snapshot is
@@ -20,6 +20,7 @@ chain of increments restores to what one full snapshot does; a snapshot never ch
 it was taken.
 """
 
+from kappa.state.broadcast import BroadcastState
 from kappa.state.copies import detached
 from kappa.state.generations import Generations, KeyedState, Namespace, Spaces
 from kappa.state.handles import ListState, MapState, ValueState
@@ -27,6 +28,7 @@ from kappa.state.step import StepState
 from kappa.state.timers import Timer, Timers
 
 __all__ = [
+    "BroadcastState",
     "Generations",
     "KeyedState",
     "ListState",

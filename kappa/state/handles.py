@@ -42,9 +42,10 @@ EXPIRY = ".ttl"
 class Scope:
     """What the handles of one instance are bound to at the moment."""
 
-    __slots__ = ("key", "time")
+    __slots__ = ("broadcasting", "key", "time")
 
     def __init__(self) -> None:
+        self.broadcasting = False
         self.key: Any = None
         self.time = 0
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from kappa.errors import ConfigError
 from kappa.expressions import Selector
-from kappa.operators import AsOfJoin, Join, Joined, Lookup, Operator, WindowJoin
+from kappa.operators import AsOfJoin, Join, Joined, Lookup, Operator, Process, WindowJoin
 from kappa.operators.join import FOREVER
 from kappa.operators.ports import LEFT, RIGHT
 from kappa.plan.graph import Edge
@@ -19,6 +19,7 @@ from kappa.windows import Window
 
 if TYPE_CHECKING:
     from kappa.streams.keyed import KeyedStream
+    from kappa.streams.stream import Stream
 
 WINDOW_BOUNDS = ("window_start", "window_end")
 
@@ -42,7 +43,7 @@ def joined(
     Raises:
         ConfigError: the inputs, or the options, do not go together.
     """
-    check(stream, other)
+    check(other)
     bounds = {name: options[name] for name in ("window", "within", "keep")}
     given = [name for name, value in bounds.items() if value is not None]
     if len(given) > 1:
@@ -56,13 +57,13 @@ def joined(
                 f"join: {given[0]} goes with another stream; with a table each row meets what"
                 " the table holds when it arrives, or use as_of_join"
             )
-        return fan_in(stream, Lookup(shape, how), other._edge, None, table=True)
+        return fan_in(stream, Lookup(shape, how), other, None, table=True)
     window = options["window"]
     if window is not None:
         part: Operator = WindowJoin(replace(shape, extra=WINDOW_BOUNDS), how, window)
     else:
         part = Join(shape, how, span_ms(options["within"]), _kept(options["keep"]))
-    return fan_in(stream, part, other._edge, other.key, table=False)
+    return fan_in(stream, part, other, other.key)
 
 
 def as_of(
@@ -74,22 +75,18 @@ def as_of(
     suffix: str,
 ) -> Edge:
     """The step that joins a stream with versions as of event time."""
-    check(stream, table)
+    check(table)
     span = None if within is None else duration_ms(within, name="within", minimum=0)
     signed = isinstance(table, Table)
     edge = table._versions() if isinstance(table, Table) else table._edge
     part = AsOfJoin(shape_of(stream, edge, table.key, None, select, suffix), how, span)
-    return fan_in(stream, part, edge, None if signed else table.key, table=signed)
+    return fan_in(stream, part, table, None if signed else table.key, table=signed, edge=edge)
 
 
-def check(stream: KeyedStream[Any], other: Any) -> None:
-    """Refuses what has no key, or belongs to another pipeline."""
+def check(other: Any) -> None:
+    """Refuses what has no key."""
     if not isinstance(other, Table) and not hasattr(other, "key"):
         raise ConfigError(f"join: {other!r} has no key: give a stream behind key_by, or a table")
-    if other._graph is not stream._graph:
-        raise ConfigError(
-            f"the streams belong to two pipelines, {stream._graph.name!r} and {other._graph.name!r}"
-        )
 
 
 def shape_of(
@@ -113,12 +110,32 @@ def shape_of(
 
 
 def fan_in(
-    stream: KeyedStream[Any], part: Operator, other: Edge, key: Selector | None, *, table: bool
+    stream: KeyedStream[Any],
+    part: Operator,
+    other: Stream[Any] | Table[Any],
+    key: Selector | None,
+    *,
+    table: bool = False,
+    edge: Edge | None = None,
 ) -> Edge:
-    """Both inputs behind their ports, and the step."""
+    """Both inputs behind their ports, and the step.
+
+    Args:
+        stream: the left input.
+        part: the step.
+        other: the right input.
+        key: of its rows; None for a table's own.
+        table: its rows are a table's.
+        edge: where its rows are, if not where the stream or table ends.
+    """
     graph = stream._graph
-    left = port(graph, stream._edge, LEFT, stream.key, table=False)
-    right = port(graph, other, RIGHT, key, table=table)
+    if other._graph is not graph:
+        raise ConfigError(
+            f"the streams belong to two pipelines, {graph.name!r} and {other._graph.name!r}"
+        )
+    mappings = not isinstance(part, Process)  # the user's code gets rows as they are
+    left = port(graph, stream._edge, LEFT, stream.key, table=False, mappings=mappings)
+    right = port(graph, edge or other._edge, RIGHT, key, table=table, mappings=mappings)
     return graph.add(part, left, right, key=stream.key)
 
 

@@ -21,7 +21,7 @@ from kappa.operators import (
 )
 from kappa.patterns import PatternRow, Skip
 from kappa.plan.graph import Edge, Graph
-from kappa.streams.joins import Options, as_of, joined
+from kappa.streams.joins import Options, as_of, fan_in, joined
 from kappa.streams.stream import Stream
 from kappa.streams.tables import Table
 from kappa.streams.windowed import OverStream, WindowedStream
@@ -102,9 +102,19 @@ class KeyedStream(Stream[T]):
         """`function(state, row)` returns the new state and a row, or None for no row."""
         return self._keyed(StatefulMap(self.key, make, function), free_rows=True)
 
-    def process(self, function: type) -> KeyedStream[Any]:
-        """A class of the user's with declared state, `on_record` and `on_timer`."""
-        return self._keyed(Process(self.key, function), free_rows=True)
+    def process(self, function: type, *, broadcast: Stream[Any] | None = None) -> KeyedStream[Any]:
+        """A class of the user's with declared state, `on_record` and `on_timer`.
+
+        Args:
+            function: the class.
+            broadcast: a stream, of rules for example, whose rows go to the class's
+                `on_broadcast`, which writes `BroadcastState` that all keys read.
+        """
+        part = Process(self.key, function, broadcast=broadcast is not None)
+        if broadcast is None:
+            return self._keyed(part, free_rows=True)
+        edge = fan_in(self, part, broadcast, Selector.of(()))
+        return KeyedStream(self._graph, edge, self.key, free_rows=True)
 
     def deduplicate(self, *, keep: str = "first", within: Duration | None = None) -> KeyedStream[T]:
         """One row per key: the first or the last, within a span of event time."""

@@ -15,21 +15,25 @@ from kappa.operators import (
     Branch,
     Filter,
     FlatMap,
+    Joined,
     Map,
     MapAsync,
     Operator,
     Print,
     Process,
     Select,
+    SideInput,
+    SideLookup,
     Union,
     WithColumns,
     Without,
     asking,
 )
 from kappa.plan.graph import Edge, Graph, SinkSpec
+from kappa.plan.inputs import known_fields
 from kappa.plan.judging import add_expectations
 from kappa.sinks import Sink
-from kappa.streams.words import Key, Row
+from kappa.streams.words import JoinSelect, Key, Row
 from kappa.time import Duration
 from kappa.windows import Window
 
@@ -133,6 +137,28 @@ class Stream(Generic[T]):
         asked = None if request is None else Selector.of(request)
         part = MapAsync(Selector.of(function), asked, into, call, journal)
         return Stream(self._graph, self._next(part))
+
+    def lookup(
+        self,
+        side: SideInput,
+        *,
+        on: Key | tuple[Key, ...] | None = None,
+        how: str = "inner",
+        select: JoinSelect | None = None,
+        suffix: str = "_right",
+    ) -> Stream[Any]:
+        """Each row with what a side input holds for it.
+
+        Args:
+            side: made by `pipeline.side_input`.
+            on: what of the row is the key to look for; the side input's key fields by default.
+            how: "inner", or "left" to keep rows that find nothing.
+            select, suffix: as in `KeyedStream.join`.
+        """
+        key = side.key if on is None else Selector.of(on)
+        known = known_fields(self._graph, self._edge)
+        shape = Joined(key, side.key, select=Joined.parts(select), suffix=suffix, left_fields=known)
+        return Stream(self._graph, self._next(SideLookup(side, shape, how)))
 
     def key_by(self, *keys: Key) -> KeyedStream[T]:
         """Groups rows: by a field, several fields, an expression or a function.

@@ -17,6 +17,7 @@ from hypothesis import given
 from strategies import examples, scenarios
 
 from kappa import (
+    BroadcastState,
     Calendar,
     Pipeline,
     Session,
@@ -373,6 +374,25 @@ def table_of_the_best(a):
     best = a.key_by("k").top(2, by=[desc("v"), asc("ts")], rank="place")
     table = best.key_by("k", "place").table()
     return table.group_by("place").aggregate(low=agg.min("v"), ks=agg.collect("k")).changes()
+
+
+class Ruled:
+    """Records under a rule that rows with v < 0 set."""
+
+    rules = BroadcastState()
+    n = ValueState(default=0)
+
+    def on_broadcast(self, row, ctx):
+        self.rules.put(row["k"], row["v"])
+
+    def on_record(self, row, ctx):
+        self.n.set(self.n.get() + 1)
+        ctx.emit({"k": ctx.key, "n": self.n.get(), "rules": self.rules.items()})
+
+
+@entry
+def broadcast_to_every_key(a):
+    return a.key_by("name").process(Ruled, broadcast=a.filter(col("v") < 0))
 
 
 def with_triggers() -> None:
