@@ -79,6 +79,22 @@ def q11(events: Streams) -> Stream[Any]:
     )
 
 
+def q12(events: Streams) -> Stream[Any]:
+    """How many bids did a person make in every ten seconds of our own clock?"""
+    return (
+        events.arrivals.key_by("bidder")
+        .window(Tumbling("10s"))
+        .aggregate(bid_count=agg.count())
+        .select("bidder", "bid_count", starttime=col("window_start"), endtime=col("window_end"))
+    )
+
+
+def q13(events: Streams) -> Stream[Any]:
+    """Bids with what a fixed table says of them."""
+    named = events.bids.lookup(events.labels, on=AUCTION % 10_000)
+    return named.select("auction", "bidder", "price", "dateTime", "value")
+
+
 def q14(events: Streams) -> Stream[Any]:
     """Bids of middling prices, with the time of day and a count of letters."""
     hour, euros = TIME.dt.hour(), PRICE * 908  # in thousandths

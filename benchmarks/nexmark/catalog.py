@@ -73,6 +73,8 @@ _QUERIES = (
     _query(auctions.q8, "id name stime"),
     _query(auctions.q9, f"{AUCTION} {WINNER}"),
     _query(bids.q11, "bidder bid_count starttime endtime"),
+    _query(bids.q12, "bidder bid_count starttime endtime"),
+    _query(bids.q13, "auction bidder price dateTime value"),
     _query(bids.q14, "auction bidder price bidTimeType dateTime extra c_counts"),
     _query(bids.q15, f"day {COUNTS}", key="day"),
     _query(bids.q16, f"channel day minute {COUNTS}", key="channel day"),

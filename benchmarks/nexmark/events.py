@@ -23,6 +23,9 @@ KEYS = {PERSON: "id", AUCTION: "id", BID: "auction"}
 TIME = "dateTime"
 APPEND = 4096
 
+LABELS, LABELLED = "labels", 10_000
+"""The topic of the fixed table, and its size."""
+
 
 def read_events(path: str | Path) -> Iterator[Event]:
     """The events of a file as (kind, row); "-" is standard input.
@@ -69,9 +72,14 @@ def write_events(path: str | Path, events: Iterable[Event]) -> int:
 
 
 def create_topics(log: Log, partitions: int = 1) -> None:
-    """A topic for each kind, keyed so that what belongs to an auction stays in order."""
+    """A topic for each kind, keyed so that what belongs to an auction stays in order.
+
+    And the fixed table of q13.
+    """
     for kind, topic in TOPICS.items():
         log.create_topic(topic, key=KEYS[kind], time=TIME, partitions=partitions)
+    log.create_topic(LABELS, key="key")
+    log.append(LABELS, [{"key": key, "value": str(key)} for key in range(LABELLED)])
 
 
 def load(log: Log, events: Iterable[Event], *, per_append: int = APPEND) -> int:

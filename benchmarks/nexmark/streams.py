@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kappa import Pipeline, Stream
+from kappa.operators import SideInput
 from kappa.time import Duration
 
 BOUND = "4s"
@@ -37,6 +38,16 @@ class Streams:
     def auctions(self) -> Stream[dict[str, Any]]:
         """What was opened."""
         return self.pipeline.source("auctions", out_of_orderness=self.bound)
+
+    @cached_property
+    def arrivals(self) -> Stream[dict[str, Any]]:
+        """What was bid, by the time at which it came."""
+        return self.pipeline.source("bids", time="append")
+
+    @cached_property
+    def labels(self) -> SideInput:
+        """The fixed table of q13: a text for each number below 10,000."""
+        return self.pipeline.side_input("labels", key="key")
 
     @cached_property
     def bids(self) -> Stream[dict[str, Any]]:
