@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # at run time a name is imported when it is first asked for: 
         when,
     )
     from kappa.log import Log, Record, View
+    from kappa.operators import privacy
     from kappa.pipeline import Pipeline
     from kappa.runtime.results import Progress, RunResult
     from kappa.state import BroadcastState, ListState, MapState, ValueState
@@ -83,6 +84,7 @@ __all__ = [
     "lit",
     "meta",
     "param",
+    "privacy",
     "right",
     "secret",
     "when",
@@ -94,6 +96,7 @@ _HOMES = {
     "kappa.errors": "KappaError",
     "kappa.expressions": "Expression asc col desc left lit meta param right secret when",
     "kappa.log": "Log Record View",
+    "kappa.operators": "privacy",
     "kappa.pipeline": "Pipeline",
     "kappa.runtime.results": "Progress RunResult",
     "kappa.state": "BroadcastState ListState MapState ValueState",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from kappa.cli import exits
 from kappa.cli.options import aware, json_option, log_option, open_log
 from kappa.cli.output import print_json, print_table
-from kappa.cli.target import find_object
+from kappa.cli.target import find_object, find_pipeline
 from kappa.contracts.compare import compare
 from kappa.contracts.contract import Contract
 from kappa.contracts.files import contract_text, read_contract
@@ -19,6 +20,7 @@ from kappa.log import Log
 from kappa.log.contracts import contract_of, contracts_of, remove_contract, set_contract
 from kappa.quality.checking import Report
 from kappa.quality.infer import infer as infer_contract
+from kappa.quality.personal import describe, personal_flows
 from kappa.quality.promises import check_contract
 from kappa.quality.report import instant, page
 from kappa.time import duration_ms, format_time
@@ -238,6 +240,42 @@ def show(topic: str, directory: Path, versions: bool, as_json: bool) -> None:
         print_json(found.to_plain())
     else:
         click.echo(contract_text(found), nl=False)
+
+
+@contract.command(short_help="Where personal data flows.")
+@click.argument("topic")
+@click.argument("pipelines", nargs=-1, required=True)
+@optional_log
+@click.option("--contract", "address", help="The contract, where it is not that of TOPIC.")
+@json_option
+def pii(
+    topic: str,
+    pipelines: tuple[str, ...],
+    directory: Path | None,
+    address: str | None,
+    as_json: bool,
+) -> None:
+    """Show where fields of TOPIC that its contract marks as personal end up.
+
+    PIPELINES are followed through every step, one behind the other. "may" stands where a
+    function of yours makes rows, and nobody can tell what it puts in.
+    """
+    followed = [find_pipeline(one) for one in pipelines]
+    if directory is None:
+        found = read(address or topic, None)
+    else:
+        with open_log(directory) as log:
+            found = read(address or topic, log)
+    flows = personal_flows(found.topic, found.personal, followed)
+    if as_json:
+        print_json({"marked": found.personal, "flows": list(map(asdict, flows))})
+        return
+    marked = ", ".join(f"{name} ({kind})" for name, kind in found.personal.items())
+    click.echo(f"topic {found.topic} marks {marked or 'no field'} as personal")
+    if flows:
+        print_table(("topic", "field", "from", "sure", "how"), describe(flows))
+    elif found.personal:
+        click.echo("nothing of it reaches an output")
 
 
 def read(address: str, log: Log | None) -> Contract:

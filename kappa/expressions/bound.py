@@ -55,7 +55,7 @@ class BoundExpression:
         self.mask = mask
         self.leaves = leaves_of(node)
         self.constants: dict[Node, Any] = {
-            part: _resolved(part, params) for part in walk(node) if isinstance(part, Param | Secret)
+            part: resolved(part, params) for part in walk(node) if isinstance(part, Param | Secret)
         }
         self.variants: dict[tuple[Kind, ...], tuple[Callable[..., list[Any]], Kind]] = {}
 
@@ -155,7 +155,12 @@ def kind_of(leaf: Node, batch: Batch, column: Sequence[Any]) -> Kind:
     return None
 
 
-def _resolved(node: Param | Secret, params: Mapping[str, Any]) -> Any:
+def resolved(node: Param | Secret, params: Mapping[str, Any]) -> Any:
+    """The value of a parameter, or of the environment's variable.
+
+    Raises:
+        ConfigError: it has none.
+    """
     if isinstance(node, Param):
         return node.resolved(params)
     value = os.environ.get(node.variable)

@@ -21,6 +21,7 @@ from kappa.operators.over import Over
 from kappa.operators.passing import AssignTime, Peek, Print, Union
 from kappa.operators.pattern import Pattern
 from kappa.operators.ports import Port
+from kappa.operators.privacy import Protect
 from kappa.operators.process import Process
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
@@ -57,6 +58,7 @@ __all__ = [
     "Port",
     "Print",
     "Process",
+    "Protect",
     "Reduce",
     "RunningAggregate",
     "Select",

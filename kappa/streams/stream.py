@@ -29,6 +29,7 @@ from kappa.operators import (
     Without,
     asking,
 )
+from kappa.operators.privacy import LOOKUP, Protect, Protection, Transform
 from kappa.plan.graph import Edge, Graph, SinkSpec
 from kappa.plan.inputs import known_fields
 from kappa.plan.judging import add_expectations
@@ -300,6 +301,22 @@ class Stream(Generic[T]):
         if name is not None:
             self._graph.rename(edge, name)
         return self
+
+    def protect(self, *, lookup: str | None = None, **fields: Transform) -> Stream[Row]:
+        """The rows with personal data made harmless; see `kappa.privacy`.
+
+        Args:
+            lookup: topic for what tokens stand for, a row for each value, once.
+            fields: what becomes of each field, such as `email=privacy.Hash(secret("KEY"))`.
+        """
+        part = Protect(Protection.of(**fields))
+        if part.protection.tokens != (lookup is not None):
+            raise ConfigError("protect: lookup= names the topic for what tokens stand for")
+        edge = self._next(part)
+        if lookup is not None:
+            tokens: Stream[Row] = Stream(self._graph, Edge(edge.node, LOOKUP))
+            tokens.key_by("token").deduplicate().to(lookup)
+        return Stream(self._graph, edge)
 
     def print(self, prefix: str = "") -> Self:
         """Shows every row on standard output as it passes."""
