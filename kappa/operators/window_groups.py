@@ -23,6 +23,9 @@ ROWS_PER_KEY = 12
 LOOK_AGAIN = 32
 """Batches after which it is tried again whether keys recur."""
 
+EXACT = (int, bool, type(None))
+"""Types of a sum to which ints may be added in any grouping."""
+
 BUILTINS = {"len": len, "sum": sum, "min": min, "max": max}
 
 Group = defaultdict[Any, list[int]]
@@ -113,8 +116,14 @@ def _check(keys: Iterable[Any]) -> None:
 
 
 def _merge(layout: Layout) -> Merge:
-    """The compiled loop that takes groups into accumulators."""
+    """The compiled loop that takes groups into accumulators.
+
+    Ints that meet a sum which is no int any more are added one by one, as rows are: adding
+    up the group first would round otherwise.
+    """
     slots = [text.format(v="v") for part in layout.parts for text in part.code.grouped]
+    sums = [part.at for part in layout.parts if "sum({v})" in part.code.grouped]
+    inexact = " or ".join(f"a[{at}].__class__ not in exact" for at in sums) or "False"
     lines = [
         "def merge(groups, new, base, touch):",
         "    get = new.get",
@@ -125,8 +134,11 @@ def _merge(layout: Layout) -> Merge:
         "        if a is None:",
         "            new[k] = b",
         "            continue",
+        f"        if {inexact}:",
+        "            for x in v: add(a, 0, x)",
+        "            continue",
         *indented(layout.merges(), 2),
         "",
     ]
-    merge: Merge = layout.build("\n".join(lines), "merge", **BUILTINS)
+    merge: Merge = layout.build("\n".join(lines), "merge", exact=EXACT, add=layout.add, **BUILTINS)
     return merge

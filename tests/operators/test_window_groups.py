@@ -108,3 +108,16 @@ def test_a_key_that_is_none_leaves_no_trace():
     assert not grouping.take([(new, {}, {}.get)], 0, [1, float("nan")], [1, 1], list)
     assert not grouping.take([(new, {}, {}.get)], 0, [1, []], [1, 1], list)
     assert new == {}
+
+
+@pytest.mark.parametrize("start", [1e16, 0.1, True, None])
+def test_ints_that_meet_another_kind_of_sum_are_added_one_by_one(start):
+    one, state = opened(grouped=True)
+    other, plain = opened(grouped=False)
+    for instance in (one, other):
+        instance._grouping._wait = 0
+        first = batch([(1, start, 5)])
+        first.solid = frozenset()
+        list(instance.process(first))
+        list(instance.process(batch([(1, 1, 5)] * 40)))
+    assert [repr(item) for item in contents(state)] == [repr(item) for item in contents(plain)]
