@@ -70,7 +70,9 @@ class Cause:
         count: how many wait.
         first_lsn, last_lsn: of the appends they were part of.
         producer: who appended them; None for many, or one without an id.
-        share: which part of that producer's appends since then has such records.
+        share: which part of that producer's appends, from the first to the last, has such
+            records.
+        over: that producer has appended others since.
     """
 
     error: str
@@ -81,9 +83,13 @@ class Cause:
     last_lsn: int
     producer: str | None
     share: float | None
+    over: bool = False
 
     def __str__(self) -> str:
-        text = f"{self.count:,} x {self.error}, since LSN {self.first_lsn}"
+        span = f"since LSN {self.first_lsn}"
+        if self.over:
+            span = f"from LSN {self.first_lsn} to LSN {self.last_lsn}"
+        text = f"{self.count:,} x {self.error}, {span}"
         if self.share is not None:
             who = f"of producer {self.producer}" if self.producer else "without a producer id"
             text += f", {self.share:.0%} of the appends {who}".replace("%", " %")
@@ -207,8 +213,8 @@ class lock:  # used as a function
 def causes(log: Log, name: str, letters: Sequence[Letter] | None = None) -> list[Cause]:
     """The letters that wait by cause: step, contract, and what the reason begins with.
 
-    With who appended them, and which part of that producer's appends to the topic, since
-    the first of them, holds such records.
+    With who appended them, and which part of that producer's appends to the topic, from the
+    first of them to the last, holds such records.
     """
     topic = letters_topic(log, name)
     groups: dict[tuple[Any, ...], list[Letter]] = {}
@@ -236,20 +242,23 @@ def _appends(log: Log, letters: Topic, groups: Iterable[tuple[Any, ...]]) -> dic
 
 def _cause(group: list[Letter], appends: dict[int, str | None]) -> Cause:
     lsns = {letter.lsn for letter in group}
-    first = min(lsns)
+    first, last = min(lsns), max(lsns)
+    over = False
     producers = Counter(appends[lsn] for lsn in lsns if lsn in appends)
     producer, share = None, None
     if len(producers) == 1:
         (producer,) = producers
-        theirs = sum(1 for lsn, who in appends.items() if lsn >= first and who == producer)
-        share = len(lsns) / theirs if theirs else None
+        theirs = [lsn for lsn, who in appends.items() if who == producer and lsn >= first]
+        share = len(lsns) / sum(1 for lsn in theirs if lsn <= last) if theirs else None
+        over = bool(theirs) and max(theirs) > last
     return Cause(
         error=group[0].error,
         step=group[0].step,
         contract=group[0].contract,
         count=len(group),
         first_lsn=first,
-        last_lsn=max(lsns),
+        last_lsn=last,
         producer=producer,
         share=share,
+        over=over,
     )
