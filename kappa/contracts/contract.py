@@ -258,7 +258,9 @@ class Contract:
         return tuple(
             rule
             for rule in self.rules
-            if isinstance(rule, RecordExpectation) and rule.mostly == 1 and rule.severity != "warn"
+            if isinstance(rule, RecordExpectation)
+            and (rule.mostly, rule.referential) == (1, False)
+            and rule.severity != "warn"
         )
 
     @property

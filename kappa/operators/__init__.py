@@ -23,6 +23,7 @@ from kappa.operators.pattern import Pattern
 from kappa.operators.ports import Port
 from kappa.operators.privacy import Protect
 from kappa.operators.process import Process
+from kappa.operators.refer import Refer
 from kappa.operators.running import RunningAggregate
 from kappa.operators.select import Select, WithColumns, Without
 from kappa.operators.side_lookup import SideInput, SideLookup
@@ -60,6 +61,7 @@ __all__ = [
     "Process",
     "Protect",
     "Reduce",
+    "Refer",
     "RunningAggregate",
     "Select",
     "SideInput",

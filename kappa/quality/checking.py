@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kappa.contracts.expectations import Expectation
+from kappa.contracts.expectations.references import InTopic
 from kappa.contracts.results import RESULT_FIELDS
 from kappa.expressions import Selector, meta
 from kappa.log import Log
@@ -89,10 +90,20 @@ def check(
         first = MIN_TIME if since is None else instant_ms(since, name="since")
         stop = MAX_TIME + 1 if until is None else instant_ms(until, name="until")
         rows = rows.filter((meta.time >= first) & (meta.time < stop))
-    verdicts = Verdicts(tuple(expectations), Selector.of(()))
+    rules = tuple(_known(log, one) for one in expectations)
+    verdicts = Verdicts(rules, Selector.of(()))
     sums = rows.then(verdicts).key_by().window(window or Global()).aggregate(verdicts.aggregates)
-    sums.then(Judge(tuple(expectations), contract=contract, acts=False))
+    sums.then(Judge(rules, contract=contract, acts=False))
     judge = Edge(len(pipeline.graph.nodes) - 1, QUALITY)
     results = whole(log, pipeline.graph, judge, {})
     order = sorted(results, key=lambda row: (row["window_start"], row["window_end"]))
     return Report(topic, tuple({name: row[name] for name in RESULT_FIELDS} for row in order))
+
+
+def _known(log: Log, rule: Expectation) -> Expectation:
+    """A rule about values in another topic, with those that are there now."""
+    if not isinstance(rule, InTopic):
+        return rule
+    name = str(rule.field)
+    rows = (record.value for record in log.read(rule.topic))
+    return rule.against(row.get(name) for row in rows if isinstance(row, Mapping))

@@ -84,6 +84,7 @@ def test_most_rules_are_among_the_answers():
         "expect_column_ks_statistic_to_be_less_than",
         "expect_column_values_to_be_increasing",  # they cannot tell what cannot be compared
         "expect_column_values_to_be_decreasing",
+        "expect_column_values_to_be_in_topic",
         "expect_column_values_to_be_in_type_list",  # they judge pandas' types of storage
     }
     assert set(KNOWN) - asked == own

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kappa import Log, Pipeline, Session, Tumbling
+from kappa import Log, ManualClock, Pipeline, Session, Tumbling, agg
 from kappa import expectations as ex
 from kappa.contracts.results import RESULT_FIELDS
 from kappa.errors import ConfigError, ContractViolation
@@ -160,3 +160,62 @@ def test_the_page_shows_every_rule_and_no_markup_of_the_data():
     assert "<script>" not in text
     assert "1 of 2 breached" in text
     assert "holds" in text
+
+
+# ---- values that exist in another topic
+
+
+def referring(severity: str) -> Pipeline:
+    pipeline = Pipeline("p")
+    rule = ex.expect_column_values_to_be_in_topic("who", "people", "id", severity=severity)
+    pipeline.source("bids").expect(rule).key_by("who").window(Tumbling(10)).aggregate(
+        n=agg.count()
+    ).to("out")
+    return pipeline
+
+
+def acts(log: Log) -> None:
+    log.create_topic("people")
+    log.create_topic("bids", time="ts")
+    for topic, row in (
+        ("people", {"id": 1}),
+        ("bids", {"who": 1, "ts": 1}),
+        ("bids", {"who": 2, "ts": 2}),
+        ("people", {"id": 2}),
+        ("bids", {"who": 2, "ts": 3}),
+        ("bids", {"who": None, "ts": 4}),
+        ("bids", {"who": 7, "ts": 5}),
+        ("bids", {"who": 1, "ts": 25}),
+    ):
+        log.clock.advance(10)  # type: ignore[attr-defined]
+        log.append(topic, [row])
+
+
+@pytest.mark.parametrize("read_records", [1, 3, 4096])
+def test_a_row_is_judged_by_what_came_before_it(read_records: int):
+    with Log.memory(clock=ManualClock(0)) as log:
+        acts(log)
+        made = referring("dead_letter")
+        made.run(log, until_idle=True, read_records=read_records)
+        letters = [record.value for record in log.read("p.dead_letters")]
+        assert [(one["error"], one["offset"]) for one in letters] == [
+            ("who: 2 is no id of topic people", 1),
+            ("who: 7 is no id of topic people", 4),
+        ]
+        # The other topic is silent, and holds no window back.
+        rows = [record.value for record in log.read("out")]
+        assert [(row["who"], row["n"]) for row in rows] == [(None, 1), (1, 1), (2, 1)]
+
+
+def test_a_foreign_key_can_warn_or_stop_and_is_checked_over_a_topic():
+    with Log.memory(clock=ManualClock(0)) as log:
+        acts(log)
+        referring("warn").run(log, until_idle=True)
+        assert len(list(log.read("p.quality"))) == 2
+        rule = ex.expect_column_values_to_be_in_topic("who", "people", "id")
+        (found,) = check(log, "bids", [rule]).results
+        assert (found["unexpected_count"], found["missing_count"]) == (1, 1)
+    with Log.memory(clock=ManualClock(0)) as log:
+        acts(log)
+        with pytest.raises(ContractViolation, match="who: 2 is no id of topic people"):
+            referring("stop").run(log, until_idle=True)

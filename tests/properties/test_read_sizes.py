@@ -96,6 +96,12 @@ def expectations_at_once_and_by_window(a):
 
 
 @entry
+def values_that_exist_in_the_topic_itself(a):
+    rule = ex.expect_column_values_to_be_in_topic("v", "a", "k", severity="dead_letter")
+    return a.expect(rule).key_by("k").window(Tumbling(10)).aggregate(n=agg.count())
+
+
+@entry
 def calendar(a):
     moved = a.assign_time(lambda row: row["ts"] * 3_600_000)
     return moved.key_by("k").window(Calendar("day", zone="Europe/Berlin")).aggregate(n=agg.count())

@@ -39,6 +39,7 @@ from kappa.contracts.expectations.records import SumEquals as expect_multicolumn
 from kappa.contracts.expectations.records import (
     UniqueWithin as expect_select_column_values_to_be_unique_within_record,
 )
+from kappa.contracts.expectations.references import InTopic as expect_column_values_to_be_in_topic
 from kappa.contracts.expectations.registry import expectation_of
 from kappa.contracts.expectations.series import Decreasing as expect_column_values_to_be_decreasing
 from kappa.contracts.expectations.series import Increasing as expect_column_values_to_be_increasing
@@ -138,6 +139,7 @@ __all__ = [
     "expect_column_values_to_be_between",
     "expect_column_values_to_be_decreasing",
     "expect_column_values_to_be_in_set",
+    "expect_column_values_to_be_in_topic",
     "expect_column_values_to_be_in_type_list",
     "expect_column_values_to_be_increasing",
     "expect_column_values_to_be_json_parseable",

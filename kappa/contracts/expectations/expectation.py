@@ -76,6 +76,8 @@ class Expectation:
     severity: str = field(default="warn", kw_only=True)
 
     name: ClassVar[str] = ""
+    referential: ClassVar[bool] = False
+    """It can be judged only beside another topic."""
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
-from kappa.contracts.expectations import drift, records, series, statistics, values
+from kappa.contracts.expectations import drift, records, references, series, statistics, values
 from kappa.contracts.expectations.expectation import Expectation
 from kappa.errors import ConfigError
 
@@ -19,7 +19,7 @@ def _concrete(kind: type[Expectation]) -> Iterator[type[Expectation]]:
         yield from _concrete(one)
 
 
-MODULES = (drift, records, series, statistics, values)
+MODULES = (drift, records, references, series, statistics, values)
 ALIASES = {"partition_object": "reference"}
 """Great Expectations' names of arguments, where they differ."""
 KNOWN: dict[str, type[Expectation]] = {one.name: one for one in _concrete(Expectation)}
