@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.nexmark.streams import Streams
 from kappa import Aggregate, Session, Sliding, Stream, Tumbling, agg, asc, col, desc, when
+from kappa.connect import JsonLinesSink
 
 AUCTION, PRICE, TIME, URL = col("auction"), col("price"), col("dateTime"), col("url")
 DAY = TIME.dt.format("%Y-%m-%d").named("day")
@@ -67,6 +68,12 @@ def q7(events: Streams) -> Stream[Any]:
         .top(1, by=desc("price"), ties=True)
         .select("auction", "bidder", "price", "dateTime", "extra")
     )
+
+
+def q10(events: Streams) -> Stream[Any]:
+    """Every bid in a file of its hour, which is complete a minute behind it."""
+    files = JsonLinesSink(events.files, by=("date", "hour"), delay="1m")
+    return events.bids.sink(files)
 
 
 def q11(events: Streams) -> Stream[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.nexmark import auctions, bids, patterns
@@ -24,11 +25,13 @@ class Query:
         build: makes the stream of its rows.
         columns: of a row.
         key: columns that name a row, of which the newest counts; none for rows that stay.
+        files: its rows are in files.
     """
 
     build: Callable[[Streams], Stream[Any]]
     columns: tuple[str, ...]
     key: tuple[str, ...] = ()
+    files: bool = False
 
     @property
     def name(self) -> str:
@@ -40,10 +43,12 @@ class Query:
         """What it asks, in a line."""
         return (self.build.__doc__ or "").splitlines()[0]
 
-    def pipeline(self, *, bound: Duration = BOUND) -> Pipeline:
-        """The query as a pipeline that writes a topic of its name."""
+    def pipeline(self, *, bound: Duration = BOUND, folder: Path | None = None) -> Pipeline:
+        """The query as a pipeline that writes a topic of its name, or files in a folder."""
         pipeline = Pipeline(f"nexmark-{self.name}")
-        self.build(Streams(pipeline, bound)).to(self.name)
+        rows = self.build(Streams(pipeline, bound, folder))
+        if not self.files:
+            rows.to(self.name)
         return pipeline
 
 
@@ -72,6 +77,7 @@ _QUERIES = (
     _query(bids.q7, PLAIN),
     _query(auctions.q8, "id name stime"),
     _query(auctions.q9, f"{AUCTION} {WINNER}"),
+    Query(bids.q10, tuple(BID.split()), files=True),
     _query(bids.q11, "bidder bid_count starttime endtime"),
     _query(bids.q12, "bidder bid_count starttime endtime"),
     _query(bids.q13, "auction bidder price dateTime value"),

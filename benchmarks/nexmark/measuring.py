@@ -86,11 +86,12 @@ def measure(folder: Path, name: str) -> Measured:
 def measured_here(folder: Path, name: str) -> Measured:
     """Runs a query over the log in a folder, in this process."""
     query = QUERIES[name]
+    place = folder / "files"
     with Log(folder, fsync="never") as log:
         before = resident_mb()
-        result = query.pipeline().replay(log, checkpoint_every=None)
+        result = query.pipeline(folder=place).replay(log, checkpoint_every=None)
         peak = resident_mb()
-        rows = final_rows(query, log, result.version)
+        rows = final_rows(query, log, result.version, place)
     return Measured(
         query=name,
         records=result.records_in,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.nexmark.catalog import Query
@@ -24,14 +27,27 @@ def answer(
     with Log.memory(clock=ManualClock()) as log:
         create_topics(log, partitions)
         load(log, events, per_append=per_append)
-        result = query.pipeline().replay(log, checkpoint_every=None)
-        return final_rows(query, log, result.version)
+        with tempfile.TemporaryDirectory(prefix="kappa-nexmark-") as folder:
+            place = Path(folder) / "rows"
+            result = query.pipeline(folder=place).replay(log, checkpoint_every=None)
+            return final_rows(query, log, result.version, place)
 
 
-def final_rows(query: Query, log: Log, version: int) -> list[Row]:
+def final_rows(query: Query, log: Log, version: int, folder: Path | None = None) -> list[Row]:
     """What a version of the query's output says in the end, in the columns of the query."""
-    written = (record.value for record in log.read((query.name, version)))
+    written: Iterable[Row]
+    if query.files and folder is not None:
+        written = in_files(folder)
+    else:
+        written = (record.value for record in log.read((query.name, version)))
     return [{name: row[name] for name in query.columns} for row in folded(written, query.key)]
+
+
+def in_files(folder: Path) -> Iterator[Row]:
+    """The rows of all files below a folder."""
+    for path in sorted(folder.rglob("*.jsonl")):
+        with path.open(encoding="utf-8") as file:
+            yield from map(json.loads, file)
 
 
 def folded(rows: Iterable[Row], key: Sequence[str]) -> Iterable[Row]:

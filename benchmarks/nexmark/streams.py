@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kappa import Pipeline, Stream
+from kappa.errors import ConfigError
 from kappa.operators import SideInput
 from kappa.time import Duration
 
@@ -28,6 +29,17 @@ class Streams:
     pipeline: Pipeline
     bound: Duration = BOUND
     folder: Path | None = None
+
+    @property
+    def files(self) -> Path:
+        """Where files go.
+
+        Raises:
+            ConfigError: there is no folder for them.
+        """
+        if self.folder is None:
+            raise ConfigError("the query writes files: give a folder")
+        return self.folder
 
     @cached_property
     def persons(self) -> Stream[dict[str, Any]]:
