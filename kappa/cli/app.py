@@ -27,6 +27,7 @@ COMMANDS = {
     "log": "kappa.cli.logs",
     "promote": "kappa.cli.versions",
     "query": "kappa.cli.query",
+    "quality": "kappa.cli.quality",
     "replay": "kappa.cli.runs",
     "rollback": "kappa.cli.versions",
     "run": "kappa.cli.runs",

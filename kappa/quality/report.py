@@ -85,7 +85,7 @@ def _section(group: Sequence[Result]) -> str:
 
 def _cell(result: Result) -> str:
     level = "ok" if result["success"] else "warn" if result["severity"] == "warn" else "bad"
-    text = escape(f"{_when(result)}: {result['message']}")
+    text = escape(f"{when(result)}: {result['message']}")
     return f'<i class="{level}" title="{text}"></i>'
 
 
@@ -93,7 +93,7 @@ def _table(breaches: Sequence[Result]) -> str:
     if not breaches:
         return ""
     rows = [
-        f'<tr><td>{escape(_when(one))}</td><td class="n">{_number(one["element_count"])}</td>'
+        f'<tr><td>{escape(when(one))}</td><td class="n">{_number(one["element_count"])}</td>'
         f'<td class="n">{_number(one["unexpected_count"])}</td>'
         f"<td>{escape(one['message'])}</td></tr>"
         for one in breaches[:SHOWN]
@@ -105,7 +105,8 @@ def _table(breaches: Sequence[Result]) -> str:
     return f"<table>{head}{''.join(rows)}</table>"
 
 
-def _when(result: Result) -> str:
+def when(result: Result) -> str:
+    """The window of a result, or where its record lies."""
     start, end = result["window_start"], result["window_end"]
     if start is None:
         where = [f"{name} {result[name]}" for name in ("partition", "offset", "lsn")]
