@@ -9,6 +9,8 @@
     │   ├── ProducerFenced              a newer epoch of the producer was opened
     │   ├── SequenceError               a sequence that is neither new nor a whole repeat
     │   ├── RecordRefused               a record that cannot be stored as it is
+    │   │   └── SchemaViolation         a record that does not fit its topic's schema
+    │   ├── IncompatibleSchema          a schema that does not go with the versions before it
     │   └── UnknownTopic                no topic of that name
     ├── StateError
     │   ├── CorruptCheckpoint           a checkpoint file does not read back
@@ -29,6 +31,7 @@ programs. A late record is data, not an error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "ContractViolation",
     "CorruptBatch",
     "CorruptCheckpoint",
+    "IncompatibleSchema",
     "IncompatibleState",
     "InternalError",
     "KappaError",
@@ -47,6 +51,7 @@ __all__ = [
     "OutputDiffers",
     "ProducerFenced",
     "RecordRefused",
+    "SchemaViolation",
     "SequenceError",
     "SinkError",
     "SourceError",
@@ -155,6 +160,43 @@ class OutputDiffers(KappaError):
 
 class ContractViolation(KappaError):
     """Data that breaks a contract whose severity is to stop."""
+
+
+class SchemaViolation(RecordRefused, ContractViolation):
+    """Records that do not fit their topic's schema; none of the append was stored.
+
+    Args:
+        message: the first problem, and how many there are.
+        problems: each as `kappa.schemas.Problem`, with field, row, expected and got.
+        **where: as for `KappaError`.
+    """
+
+    def __init__(self, message: str, *, problems: Sequence[Any] = (), **where: Any) -> None:
+        super().__init__(message, **where)
+        self.problems = tuple(problems)
+
+
+class IncompatibleSchema(LogError):
+    """A schema that does not go with the versions before it, or with the rows that are there.
+
+    Args:
+        message: all of it, for people.
+        breaks: each as `kappa.schemas.Break`: version, direction, field and problem.
+        readers: pipeline versions that read a field that breaks, with the fields.
+        **where: as for `KappaError`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        breaks: Sequence[Any] = (),
+        readers: Mapping[str, Sequence[str]] | None = None,
+        **where: Any,
+    ) -> None:
+        super().__init__(message, **where)
+        self.breaks = tuple(breaks)
+        self.readers = dict(readers or {})
 
 
 class SourceError(KappaError):

@@ -1,8 +1,8 @@
-"""Admission: records on their way into topics, held to contracts, encoded and appended.
+"""Admission: records on their way into topics, held to contracts and schemas, then appended.
 
-An append says how many contracts had been set when its records were judged. If another was
-set before it got the lock, it is judged again: behind the LSN of a contract every record
-has been held to it.
+An append says how many contracts and schemas had been set when its records were judged. If
+another was set before it got the lock, it is judged again: behind the LSN of a contract or a
+schema every record has been held to it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from kappa.contracts.guard import Guard
 from kappa.log.catalog import Topic
 from kappa.log.contracts import guard_of
+from kappa.log.registry import Registry
 from kappa.log.rows import Bodies, Limits, Times, encode_rows, listed
 from kappa.log.staging import AppendResult, ContractMoved, Draft
 from kappa.log.store import Store
@@ -26,10 +27,12 @@ class Admission:
     Args:
         store: the log's.
         limits: sizes that are refused.
+        registry: the topics' schemas.
     """
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: Store, limits: Limits, registry: Registry) -> None:
         self._store = store
+        self._registry = registry
         self._limits = limits
         self._guards: dict[int, Guard] = {}
 
@@ -72,7 +75,7 @@ class Admission:
         """The bodies of records, and of the letters of those set aside.
 
         Raises:
-            ContractViolation: the topic's contract refuses one.
+            ContractViolation: the topic's contract or schema refuses one.
             RecordRefused, ConfigError: as `encode_rows`.
         """
         return encode_rows(
@@ -84,6 +87,7 @@ class Admission:
             now=now,
             limits=self._limits,
             guard=self.guard(topic),
+            schemas=self._registry.of(topic.id),
         )
 
     def guard(self, topic: Topic) -> Guard | None:
@@ -105,15 +109,15 @@ class Admission:
         """Appends a draft, made again where a contract was set in between.
 
         Args:
-            draft: gets the number of contracts set so far and the append time; returns the
-                draft and how many records it sets aside.
+            draft: gets the number of contracts and schemas set so far and the append time;
+                returns the draft and how many records it sets aside.
         """
         store = self._store
         store.check()
         while True:
             ledger = store.ledger
             now = max(store.clock.now_ms(), ledger.append_time)
-            made, letters = draft(ledger.catalog.contract_changes, now)
+            made, letters = draft(ledger.declared, now)
             try:
                 result = store.commit((made,))[0]
             except ContractMoved:
@@ -124,13 +128,13 @@ class Admission:
         """Appends several drafts under one lock, made again where a contract was set.
 
         Args:
-            drafts: each gets the number of contracts set so far, and may give none.
+            drafts: each gets the number of contracts and schemas set so far, and may give none.
         """
         store = self._store
         store.check()
         while True:
             store.refresh()
-            seen = store.ledger.catalog.contract_changes
+            seen = store.ledger.declared
             made = [draft for one in drafts if (draft := one(seen)) is not None]
             try:
                 return store.commit(made) if made else []

@@ -34,6 +34,7 @@ __all__ = [
     "MAX_BODY_BYTES",
     "Body",
     "Decoded",
+    "columns_of",
     "decode_bodies",
     "decode_body",
     "encode_body",
@@ -115,7 +116,7 @@ def encode_body(
     """
     if len(values) != len(times):
         raise ConfigError(f"{len(values)} values for {len(times)} times")
-    names, columns = _columns_of(values)
+    names, columns = columns_of(values)
     return _encode(times, keys, None, names, columns, codec, where, span=span)
 
 
@@ -185,7 +186,7 @@ def keep_rows(data: bytes | memoryview, indices: Sequence[int]) -> Body:
     return _encode(take(whole.times), keys, offsets, names, columns, codec_of(data), "")
 
 
-def _columns_of(rows: Sequence[Any]) -> tuple[tuple[str, ...] | None, Sequence[Any]]:
+def columns_of(rows: Sequence[Any]) -> tuple[tuple[str, ...] | None, Sequence[Any]]:
     """Names and columns of dicts with the same fields, else None and the rows themselves.
 
     25 ns per row and field, a third of what an append of dicts costs.

@@ -32,10 +32,12 @@ from typing import Any
 from kappa.errors import ConfigError, UnknownTopic
 from kappa.log.journal import Entry
 
-__all__ = ["Catalog", "ProducerState", "Topic", "check_name", "split_name"]
+__all__ = ["OWNER", "REGISTRY", "Catalog", "ProducerState", "Topic", "check_name", "split_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 KEPT_RUNS = 200
+REGISTRY, OWNER = "_schemas", "the schema registry"
+"""The topic that holds every schema ever set, and who alone writes it."""
 KEPT_RESULTS = 64
 """Results kept per producer to answer repeats without reading the journal."""
 

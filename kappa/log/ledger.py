@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kappa.log.catalog import Catalog, Topic
+from kappa.log.catalog import REGISTRY, Catalog, Topic
 from kappa.log.heads import SEGMENT_START, Head
 from kappa.log.journal import APPEND, FORMAT, Entry, journal_name
 
@@ -133,6 +133,17 @@ class Ledger:
         if heads is not None:
             gone = heads[partition].remove_before(offset)
             self.dirty.segments -= {(topic_id, partition, sealed.segment) for sealed in gone}
+
+    @property
+    def registered(self) -> int:
+        """How many records the schema registry has."""
+        found = self.catalog.find(REGISTRY, None)
+        return 0 if found is None else self.heads[found.id][0].next_offset
+
+    @property
+    def declared(self) -> int:
+        """How many contracts and schemas were set: rises when what records are held to changes."""
+        return self.catalog.contract_changes + self.registered
 
     def topic_head(self, topic: Topic, partition: int) -> Head:
         """The head of one partition."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, repeat
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kappa.errors import ConfigError, OffsetOutOfRange
 from kappa.log.body import Decoded, decode_body
@@ -14,7 +14,11 @@ from kappa.log.catalog import Topic
 from kappa.log.heads import Head
 from kappa.log.journal import Part
 from kappa.log.store import Store
+from kappa.schemas import Resolution
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY, Instant, instant_ms
+
+if TYPE_CHECKING:  # it reads the registry's records from here
+    from kappa.log.registry import SchemaView
 
 __all__ = ["LSN", "Record", "Start", "keys_of", "read"]
 
@@ -76,9 +80,20 @@ class Range:
 
 
 def read(
-    store: Store, topic: Topic, *, partition: int | None, start: Start, stop: Start
+    store: Store,
+    topic: Topic,
+    *,
+    partition: int | None,
+    start: Start,
+    stop: Start,
+    view: SchemaView | None = None,
 ) -> Iterator[Record]:
-    """The records of a topic; see `Log.read`. Arguments are checked before the first one."""
+    """The records of a topic; see `Log.read`. Arguments are checked before the first one.
+
+    Args:
+        store, topic, partition, start, stop: as there.
+        view: how older rows are seen; None: as they are.
+    """
     if partition is not None and not 0 <= partition < topic.partitions:
         raise ConfigError(
             f"{topic.full_name} has partitions 0 to {topic.partitions - 1}, not {partition}",
@@ -94,7 +109,7 @@ def read(
         _check_start(topic, partition, heads[partition], wanted, start)
     first = max(wanted.lsns[0], _seek(store, topic, partition, heads, wanted) + 1)
     end = min(end, wanted.lsns[1] - 1)
-    return _records(store, topic, partition, wanted, first, end)
+    return _records(store, topic, partition, wanted, first, end, view)
 
 
 def _range(topic: Topic, partition: int | None, start: Start, stop: Start) -> Range:
@@ -162,7 +177,13 @@ def _seek(
 
 
 def _records(
-    store: Store, topic: Topic, partition: int | None, wanted: Range, first: int, end: int
+    store: Store,
+    topic: Topic,
+    partition: int | None,
+    wanted: Range,
+    first: int,
+    end: int,
+    view: SchemaView | None,
 ) -> Iterator[Record]:
     whole = wanted == Range(lsns=wanted.lsns)
     for lsns, parts in _planned(store, topic, partition, wanted, first, end):
@@ -170,10 +191,18 @@ def _records(
             if not data:
                 continue  # compaction kept nothing of it
             records = _decoded(topic, lsn, part, decode_body(data))
+            seen = None if view is None else view.at(lsn)
+            if seen is not None:
+                records = _seen(records, seen)
             if not whole and wanted.cuts(part):
                 (low, high), (since, until) = wanted.offsets, wanted.times
                 records = (r for r in records if low <= r[2] < high and since <= r[4] < until)
             yield from records
+
+
+def _seen(records: Iterable[Record], seen: Resolution) -> Iterator[Record]:
+    for record in records:
+        yield record._replace(value=seen.row(record.value))
 
 
 def _planned(

@@ -20,7 +20,10 @@ from kappa.contracts.guard import Guard
 from kappa.errors import ConfigError, RecordRefused
 from kappa.log.body import Body, encode_body, encode_columns
 from kappa.log.catalog import Topic
+from kappa.log.fitted import fit_rows
 from kappa.log.refusals import Rows, unreadable
+from kappa.log.registry import TopicSchemas
+from kappa.schemas.instances import plain_rows
 from kappa.time import MAX_TIME, MIN_TIME, Instant, instant_ms
 
 __all__ = ["Bodies", "Limits", "Times", "encode_rows", "listed"]
@@ -57,6 +60,7 @@ def encode_rows(
     now: int,
     limits: Limits,
     guard: Guard | None = None,
+    schemas: TopicSchemas | None = None,
 ) -> Bodies:
     """Encodes records for a topic.
 
@@ -69,15 +73,22 @@ def encode_rows(
         now: event time of records that have none.
         limits: sizes that are refused.
         guard: the topic's contract.
+        schemas: the topic's: records have to fit the newest.
 
     Raises:
+        SchemaViolation: a record does not fit the topic's schema.
         ContractViolation: a record breaks a promise whose breach refuses the append.
         RecordRefused: a record lacks the topic's time or key field, or cannot be stored.
         ConfigError: wrong arguments.
     """
     rows = Rows(topic, listed(values), key, time, None if guard is None else guard.name)
+    if schemas is not None:
+        rows.values = plain_rows(rows.values)
     if guard is not None:
         rows.set_aside(guard.aside(rows.values))
+    if schemas is not None:
+        fit_rows(rows, schemas, divert=guard is not None and guard.diverts)
+    if guard is not None:
         times, keys, stored = _guarded(rows, guard, now)
     else:
         times, keys, stored = _read(rows, now)

@@ -48,8 +48,8 @@ class Draft(NamedTuple):
         flags: `CLOSING`, `MENDED` or 0.
         append_time: None for the clock's; outputs carry that of the LSN they answer.
         checked: a repeat must have equal content, else `OutputDiffers`.
-        contracts: how many contracts had been set when its records were held to them; None
-            where they need not be.
+        contracts: how many contracts and schemas had been set when its records were held to
+            them (`Ledger.declared`); None where they need not be.
     """
 
     bodies: Sequence[tuple[int, int | None, Body]] = ()
@@ -66,7 +66,7 @@ class Draft(NamedTuple):
 
 
 class ContractMoved(Exception):
-    """A contract was set while records were held to the one before: judge them again."""
+    """A contract or schema was set while records were held to the one before: judge again."""
 
 
 class Written(NamedTuple):
@@ -143,7 +143,7 @@ class Stage:
             ContractMoved: a contract was set since its records were judged.
         """
         bodies, claims, index, epoch, first, last, origin, flags, append_time, checked, seen = draft
-        if seen is not None and seen != self._ledger.catalog.contract_changes:
+        if seen is not None and seen != self._ledger.declared:
             raise ContractMoved
         crc = 0
         producer: ProducerState | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from kappa.codec.compression import check_codec
 from kappa.errors import ConfigError
-from kappa.log.catalog import Topic, check_name
+from kappa.log.catalog import OWNER, REGISTRY, Topic, check_name
 from kappa.log.heads import topic_folder
 from kappa.log.store import Store, Writing
 
@@ -58,6 +58,8 @@ def create_topic(
         raise ConfigError(f'if_exists is {if_exists!r}: give "error" or "ok"')
     if version is not None and (type(version) is not int or version < 1):
         raise ConfigError(f"version is {version!r}: give a whole number from 1 on")
+    if name == REGISTRY and options.owner != OWNER:
+        raise ConfigError(f"{name} is the topic of the log's schemas: name yours otherwise")
     if options.max_future_skew_ms is not None:
         check_name(name + DEAD_LETTERS)
     with store.writing() as writing:
@@ -104,7 +106,13 @@ def _make(
 
 
 def delete_topic(store: Store, topic: Topic) -> None:
-    """Removes a topic; its files go once the journal itself says that this is durable."""
+    """Removes a topic; its files go once the journal itself says that this is durable.
+
+    Raises:
+        ConfigError: it is the schema registry's.
+    """
+    if topic.name == REGISTRY:
+        raise ConfigError(f"{topic.name} holds the schemas of all topics and stays")
     with store.writing() as writing:
         if topic.id not in store.ledger.catalog.topics:
             return

@@ -6,8 +6,11 @@ whether rows fit before they are appended; what reads asks it to see old rows as
 - `leaves` and `types`: the logical types, frozen and comparable; `schema`: a whole row, with
   `check`.
 - `checking`: every place where a value does not fit.
+- `fitting`: the same of many rows at once, by columns.
 - `compatibility`: what one schema wrote, read through another: Avro's rules, and the modes.
 - `resolution`: rows of one schema as rows of another: defaults, promotions, aliases.
+- `sources`: what a schema can be made of: `classes`, Avro's form, `jsonschema`, `protobuf`.
+- `instances`: users' classes as plain rows, and plain rows as what they declared.
 - `document` and `defaults`: to and from plain values, which are an Avro schema.
 
 Invariants: `Schema.from_dict(schema.to_dict()) == schema`; equal schemas have equal
@@ -15,9 +18,12 @@ fingerprints in every process; a row that fits is one that the log stores as it 
 """
 
 from kappa.schemas.checking import Problem
-from kappa.schemas.compatibility import MODES, Break, Conflict, breaks, conflicts
+from kappa.schemas.classes import Alias
+from kappa.schemas.compatibility import DEFAULT_MODE, MODES, Break, Conflict, breaks, conflicts
+from kappa.schemas.fitting import Fitting
 from kappa.schemas.resolution import Resolution
 from kappa.schemas.schema import Schema
+from kappa.schemas.sources import schema_of
 from kappa.schemas.types import (
     MISSING,
     Anything,
@@ -46,8 +52,10 @@ from kappa.schemas.types import (
 )
 
 __all__ = [
+    "DEFAULT_MODE",
     "MISSING",
     "MODES",
+    "Alias",
     "Anything",
     "Bool",
     "Break",
@@ -58,6 +66,7 @@ __all__ = [
     "Duration",
     "Enum",
     "Field",
+    "Fitting",
     "Fixed",
     "Float",
     "Int",
@@ -78,4 +87,5 @@ __all__ = [
     "breaks",
     "conflicts",
     "optional",
+    "schema_of",
 ]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, TypeAlias
 
 from kappa.errors import ContractViolation
@@ -34,7 +35,7 @@ from kappa.schemas.types import (
     Union,
 )
 
-__all__ = ["Resolution"]
+__all__ = ["Resolution", "as_stored_before"]
 
 Convert: TypeAlias = "Callable[[Any], Any] | None"
 """What makes the reader's value of the writer's; None where it is the same."""
@@ -55,6 +56,40 @@ class _Read:
         if type(default) in _SHARED:
             return [default] * count
         return [deepcopy(default) for _ in range(count)]
+
+
+def as_stored_before(schema: Schema) -> Schema:
+    """What rows were that fit a schema and were stored before it was set.
+
+    Ints may stand for floats, and fields that have defaults may be missing.
+    """
+    return Schema(_before(schema.root))
+
+
+def _before(type_: Type) -> Type:
+    match type_:
+        case Float():
+            return Union((type_, Int()))
+        case List(items):
+            return List(_before(items))
+        case Map(values):
+            return Map(_before(values))
+        case Union(branches):
+            before = dict.fromkeys(_before(one) for one in branches)
+            flat = (one.branches if isinstance(one, Union) else (one,) for one in before)
+            return Union(tuple(dict.fromkeys(chain.from_iterable(flat))))
+        case Record():
+            fields = tuple(
+                Field(
+                    one.name,
+                    _before(one.type),
+                    required=not one.optional,
+                    aliases=one.aliases,
+                )
+                for one in type_.fields
+            )
+            return replace(type_, fields=fields)
+    return type_
 
 
 class Resolution:
@@ -239,6 +274,14 @@ class _Building:
         if all(convert is None for _, convert in branches):
             return None
         names = self.writer.names
+        by_type = _by_type(branches)
+        if by_type is not None:
+
+            def convert_by_type(value: Any) -> Any:
+                own = by_type[type(value)]
+                return value if own is None else own(value)
+
+            return convert_by_type
 
         def convert(value: Any) -> Any:
             for branch, own in branches:
@@ -247,6 +290,18 @@ class _Building:
             return value
 
         return convert
+
+
+def _by_type(branches: Sequence[tuple[Type, Convert]]) -> dict[type, Convert] | None:
+    """The converters by the exact type of a stored value, if that tells the branch."""
+    found: dict[type, Convert] = {}
+    for branch, convert in branches:
+        # A stored float is one: an int that stood for it was made one when it was appended.
+        classes = {float} if isinstance(branch, Float) else branch.classes
+        if not classes or not found.keys().isdisjoint(classes):
+            return None
+        found |= dict.fromkeys(classes, convert)
+    return found
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from kappa.errors import ConfigError
 from kappa.schemas.checking import Problem, fits, problems
 from kappa.schemas.defaults import default_from, default_to
 from kappa.schemas.document import read_type, written
-from kappa.schemas.types import MISSING, NAMED, Field, List, Map, Record, Ref, Type, Union
+from kappa.schemas.types import MISSING, NAMED, Field, List, Map, Record, Ref, Type, Union, walk
 
 __all__ = ["Schema"]
 
@@ -79,6 +79,13 @@ class Schema:
         """
         return cls(read_type(document))
 
+    @classmethod
+    def of(cls, source: Any, *, name: str | None = None) -> Schema:
+        """The schema of a class or a document; see `kappa.schemas.schema_of`."""
+        from kappa.schemas.sources import schema_of
+
+        return schema_of(source, name=name)
+
     @property
     def fields(self) -> tuple[Field, ...]:
         """The fields of a row; none where a row is no record."""
@@ -88,6 +95,11 @@ class Schema:
     def name(self) -> str:
         """The record's name; where a row is none, what a row is."""
         return self.root.name if isinstance(self.root, Record) else str(self.root)
+
+    @property
+    def refs(self) -> frozenset[str]:
+        """The names that refs in it stand for."""
+        return frozenset(one.name for one in walk(self.root) if isinstance(one, Ref))
 
     def field(self, name: str) -> Field | None:
         """The field of that name, or None."""

@@ -1,0 +1,91 @@
+"""Rows held against their topic's schema, before they are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kappa.batch import Frame
+from kappa.errors import SchemaViolation
+from kappa.log.body import columns_of
+from kappa.log.refusals import Rows
+from kappa.log.registry import TopicSchemas
+from kappa.schemas import Problem
+
+__all__ = ["fit_columns", "fit_rows"]
+
+
+def fit_rows(rows: Rows, schemas: TopicSchemas, *, divert: bool = False) -> None:
+    """Makes rows what is to be stored: columns, where all have the same fields.
+
+    Args:
+        rows: dicts, as rows or as a frame.
+        schemas: of the topic.
+        divert: set aside what does not fit.
+
+    Raises:
+        SchemaViolation: a row does not fit the newest schema.
+    """
+    if not rows.values:
+        return
+    fitted = _fitted(rows.values, schemas)
+    if fitted is None:
+        problems = schemas.fitting.problems(rows.values)
+        if not divert:
+            raise violation(rows.topic.full_name, problems, schemas)
+        rows.set_aside(_reasons(rows.values, schemas))
+        fitted = _fitted(rows.values, schemas) if rows.values else []
+        assert fitted is not None
+    rows.values = fitted
+
+
+def _fitted(values: Sequence[Any], schemas: TopicSchemas) -> Sequence[Any] | None:
+    fitting, count = schemas.fitting, len(values)
+    if isinstance(values, Frame):
+        columns = fitting.columns(values.columns, count) if values.columns else None
+        return None if columns is None else Frame(columns, count)
+    names, found = columns_of(values)
+    if names:
+        columns = fitting.columns(dict(zip(names, found)), count)
+        return None if columns is None else Frame(columns, count)
+    rows = fitting.rows(list(values))
+    if rows is None or rows is values:
+        return rows
+    names, found = columns_of(rows)  # with what they lacked, all may have the same fields
+    return Frame(dict(zip(names, map(list, found))), count) if names else rows
+
+
+def _reasons(values: Sequence[Any], schemas: TopicSchemas) -> dict[int, str]:
+    """By the number of each row that does not fit, what is wrong with it."""
+    found: dict[int, str] = {}
+    for at, row in enumerate(values):
+        problems = schemas.newest.schema.check(row)
+        if problems:
+            found[at] = "; ".join(map(str, problems))
+    return found
+
+
+def fit_columns(
+    where: str, columns: dict[str, list[Any]], count: int, schemas: TopicSchemas
+) -> dict[str, list[Any]]:
+    """Columns as they are to be stored.
+
+    Raises:
+        SchemaViolation: a row does not fit the newest schema.
+    """
+    fitted = schemas.fitting.columns(columns, count)
+    if fitted is None:
+        raise violation(where, schemas.fitting.problems(Frame(columns, count)), schemas)
+    return fitted
+
+
+def violation(where: str, problems: Sequence[Problem], schemas: TopicSchemas) -> SchemaViolation:
+    """The error of rows that do not fit."""
+    first, version = problems[0], schemas.newest.version
+    more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
+    return SchemaViolation(
+        f"{where}: {first} (schema version {version}){more}",
+        problems=problems,
+        topic=where,
+        field=first.field or None,
+    )
