@@ -148,6 +148,15 @@ class Operator:
         """History in ms that a replay from the middle needs; None for all of it."""
         return ALL_HISTORY if self.stateful else 0
 
+    @property
+    def margin_after(self) -> int:
+        """How far behind a row's time records may lie that decide it, in ms.
+
+        A replay of a range reads so much more at its end. Meant where `margin_before` is
+        known; else everything is read.
+        """
+        return self.holdback
+
     def open(self, context: OperatorContext) -> Instance:
         """The instance for one run, on the state that `context` holds."""
         raise NotImplementedError

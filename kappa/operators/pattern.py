@@ -138,6 +138,11 @@ class Pattern(Operator):
         alone = self.skip in (NONE, TO_NEXT) and not self.lookback
         return self.span if alone else ALL_HISTORY
 
+    @property
+    def margin_after(self) -> int:
+        """`within`: so much later a row may still decide on a match."""
+        return self.span or 0
+
     def yields(self, inputs: Sequence[Names]) -> Names:
         """The key field(s) and the results."""
         return (*self.key.names, *self.select)

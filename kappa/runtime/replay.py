@@ -208,8 +208,9 @@ class Replay:
         if margin is None:
             return None
         first = MINUS_INFINITY if since == MINUS_INFINITY else since - margin
-        stop = until if self.margin is not None else PLUS_INFINITY
-        return Range(first, stop)
+        if self.margin is None or until == PLUS_INFINITY:
+            return Range(first)
+        return Range(first, until + margin_after(self.plan))
 
     def _ceilings(self, version: Version) -> list[Ceiling] | None:
         if version.late != "complete":
@@ -233,6 +234,15 @@ def margin_before(plan: Plan) -> int | None:
         else:
             margins.append(own + max(known, default=0))
     return max((m for m in margins if m is not None), default=0) if None not in margins else None
+
+
+def margin_after(plan: Plan) -> int:
+    """How far behind rows before `until` records may lie that decide them, at most, in ms."""
+    margins: list[int] = []
+    for step in plan.steps:
+        own = step.part.margin_after if isinstance(step.part, Operator) else 0
+        margins.append(own + max((margins[edge.node] for edge in step.inputs), default=0))
+    return max(margins, default=0)
 
 
 def _own_margin(step: Step) -> int | None:
