@@ -310,14 +310,20 @@ class Machine:
                 window = self.steps[node.input]
                 made[node], window.late = window.late, []
             elif node not in made:
-                rows = [
-                    ((*rank, port), time, row)
-                    for port, upstream in enumerate(node.inputs())
-                    for rank, time, row in made.get(upstream, [])
-                ]
-                rows.sort(key=lambda ranked: ranked[0])
-                made[node] = step.rows(rows, self.before[node])
+                made[node] = step.rows(self._arriving(node, made), self.before[node])
         return {name: made[node] for name, node in self.sinks.items() if made[node]}
+
+    def _arriving(self, node: Node, made: dict[Node, list[Ranked]]) -> list[Ranked]:
+        """What comes to a node: in the order it was put out; of several inputs, by rank."""
+        inputs = node.inputs()
+        if len(inputs) == 1:
+            return made.get(inputs[0], [])
+        rows = [
+            ((*rank, port), time, row)
+            for port, upstream in enumerate(inputs)
+            for rank, time, row in made.get(upstream, [])
+        ]
+        return sorted(rows, key=lambda ranked: ranked[0])
 
     def records(self, append: Append) -> dict[Node, list[Ranked]]:
         made: dict[Node, list[Ranked]] = {node: [] for node in self.sources}
@@ -359,7 +365,6 @@ class Machine:
         found: dict[str, list[tuple[int, Row]]] = {}
         for made in rounds:
             for name, rows in made.items():
-                rows = sorted(rows, key=lambda ranked: ranked[0])
                 found.setdefault(name, []).extend((time, row) for _, time, row in rows)
         return found
 
