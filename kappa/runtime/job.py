@@ -21,6 +21,7 @@ from kappa.plan import Plan, SourceSpec, Step
 from kappa.runtime import savepoints, side_inputs
 from kappa.runtime.delivery import Delivery, Span
 from kappa.runtime.executor import Executor
+from kappa.runtime.lateness import LateLines
 from kappa.runtime.locating import StepFailed, origin_of
 from kappa.runtime.mending import Mended
 from kappa.runtime.outlets import Effects, Outlets
@@ -115,6 +116,7 @@ class Job:
         )
         self.planner.seen = self.position
         self.notes += told_as_before(log, plan, version)
+        self.late_lines = LateLines(plan.pipeline, self.executor.counters, log.clock)
         settle()
         self.began = self.clock.monotonic()
         self.last_checkpoint = self.began
@@ -281,6 +283,7 @@ class Job:
         self.position = unit.lsns[-1]
         self.append_time = unit.append_times[-1]
         self.records_in += unit.records
+        self.late_lines.look(self.position)
         self.dirty = True
         self.broken = False
 
@@ -365,5 +368,6 @@ class Job:
 
     def close(self) -> None:
         """Closes the steps and the sinks."""
+        self.late_lines.look(self.position, last=True)
         self.outlets.close()
         self.executor.close()
