@@ -23,17 +23,17 @@ from kappa.runtime.results import (
 )
 from kappa.streams import KeyedStream, Row, Stream, Table
 from kappa.time import (
-    MINUS_INFINITY,
-    PLUS_INFINITY,
     Duration,
     Instant,
     duration_ms,
-    instant_ms,
+    optional_ms,
+    span_ms,
 )
 
 if TYPE_CHECKING:  # who only builds a pipeline does not pay for what runs it
     from kappa.runtime.backfill import Backfilled, Forecast
     from kappa.runtime.live import LiveRun, Running
+    from kappa.runtime.verify import Verified
 
 T = TypeVar("T")
 ON_ERROR = ("stop", "dead_letter")
@@ -123,8 +123,8 @@ class Pipeline:
         spec = SourceSpec(
             topic=topic if isinstance(topic, str) else topic.topic,
             out_of_orderness=duration_ms(out_of_orderness, name="out_of_orderness", minimum=0),
-            idle_after=_optional(idle_after, "idle_after"),
-            max_lag=_optional(max_lag, "max_lag"),
+            idle_after=optional_ms(idle_after, name="idle_after"),
+            max_lag=optional_ms(max_lag, name="max_lag"),
             rows=rows,
             time=time,
             feed=None if isinstance(topic, str) else topic,
@@ -295,7 +295,7 @@ class Pipeline:
         return LiveRun(
             log,
             plan,
-            version=_number(version),
+            version=version,
             params=resolve_params(plan, params or {}),
             options=options,
             until_idle=until_idle or drain,
@@ -361,16 +361,16 @@ class Pipeline:
         from kappa.runtime.outlets import Effects
         from kappa.runtime.replay import Replay
 
-        plan = self.plan()
+        plan, span = self.plan(), span_ms(since, until)
         self._log = log
         return Replay(
             log,
             plan,
-            version=_number(version),
-            since=MINUS_INFINITY if since is None else instant_ms(since, name="since"),
-            until=PLUS_INFINITY if until is None else instant_ms(until, name="until"),
+            version=version,
+            since=span[0],
+            until=span[1],
             late=late,
-            warmup_ms=_optional(warmup, "warmup", minimum=0),
+            warmup_ms=optional_ms(warmup, name="warmup", minimum=0),
             overwrite=overwrite,
             params=resolve_params(plan, params or {}),
             options=RunOptions.of(
@@ -410,6 +410,21 @@ class Pipeline:
 
         return forecast(log, self.graph, self.plan(), since=since, until=until, **options)
 
+    def verify(self, log: Log, **options: Any) -> Verified:
+        """Runs a range twice, in memory and in other portions, and compares append by append.
+
+        What differs is not deterministic: it asks the time or chance, or keeps something of
+        its own between rows. The result is true if nothing does, and prints as a report.
+
+        Args:
+            log: to read; nothing is written.
+            options: see `kappa.runtime.verify.verify`: since, until, params, read_records,
+                stop, on_progress.
+        """
+        from kappa.runtime.verify import verify
+
+        return verify(log, self.plan(), **options)
+
     def explain(self, *, code: bool = False) -> str:
         """What each step reads, keeps and for how long.
 
@@ -430,13 +445,3 @@ def _preview(log: Log, graph: Graph, edge: Edge, rows: int, params: dict[str, An
     from kappa.runtime.preview import preview
 
     return preview(log, graph, edge, rows, params)
-
-
-def _optional(value: Duration | None, name: str, *, minimum: int = 1) -> int | None:
-    return None if value is None else duration_ms(value, name=name, minimum=minimum)
-
-
-def _number(version: int | None) -> int | None:
-    if version is not None and (type(version) is not int or version < 1):
-        raise ConfigError(f"version is {version!r}: versions are whole numbers from 1")
-    return version

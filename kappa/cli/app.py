@@ -33,6 +33,7 @@ COMMANDS = {
     "run": "kappa.cli.runs",
     "sql": "kappa.cli.sql",
     "topic": "kappa.cli.topics",
+    "verify": "kappa.cli.verify",
 }
 
 

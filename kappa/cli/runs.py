@@ -136,7 +136,8 @@ def work(
     *,
     title: str,
     facts_of: Callable[[Any], dict[str, Any]],
-) -> None:
+    code_of: Callable[[Any], int] = lambda result: exits.OK,
+) -> int:
     """Runs something bounded or live, and says how it went: to people, schedulers, Ctrl-C.
 
     Args:
@@ -145,6 +146,10 @@ def work(
         options: of the command.
         title: "<command> <pipeline>".
         facts_of: its result as plain values, for `--json`.
+        code_of: the exit code that its result stands for.
+
+    Returns:
+        That code; a signal has its own.
     """
     stop = threading.Event()
     arguments["params"] = _typed(pipeline, pairs(params, option="--param"))
@@ -164,11 +169,12 @@ def work(
             click.echo(f"kappa: {note}", err=True)
         if options["as_json"]:
             outcome = "done" if stopping.code is None else "stopped"
-            said = {"outcome": outcome, "exit_code": stopping.code or exits.OK}
+            said = {"outcome": outcome, "exit_code": stopping.code or code_of(result)}
             print_json({**facts, **said, **facts_of(result)})
         else:
             click.echo(str(result))
     stopping.raise_if_asked()
+    return code_of(result)
 
 
 def _span(log: Log, options: Mapping[str, Any]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kappa.codec import values
-from kappa.time import MINUS_INFINITY, PLUS_INFINITY, Instant, format_time, instant_ms
+from kappa.time import Instant, format_time, span_ms
 
 if TYPE_CHECKING:
     from kappa.log.log import Log
@@ -101,13 +101,7 @@ def diff(
 
     Cost: reads both; memory for a digest of each row of the left, and for what differs.
     """
-    return between(
-        log,
-        left,
-        right,
-        MINUS_INFINITY if since is None else instant_ms(since, name="since"),
-        PLUS_INFINITY if until is None else instant_ms(until, name="until"),
-    )
+    return between(log, left, right, *span_ms(since, until))
 
 
 def between(log: Log, left: str, right: str, since: int, until: int) -> Diff:

@@ -36,7 +36,7 @@ from kappa.log.topics import TopicOptions, create_topic, delete_topic
 from kappa.log.verify import Repair, Verification, repair, verify
 from kappa.log.views import View
 from kappa.schemas import DEFAULT_MODE
-from kappa.time import Clock, Duration, Instant, SystemClock, duration_ms, instant_ms
+from kappa.time import Clock, Duration, Instant, SystemClock, duration_ms, instant_ms, optional_ms
 
 if TYPE_CHECKING:
     from kappa.log.query import Result
@@ -171,8 +171,8 @@ class Log(Schemas):
             key=key if key is None or isinstance(key, str) else tuple(key),
             time=time,
             codec=codec,
-            max_future_skew_ms=_duration(max_future_skew, "max_future_skew"),
-            retention_ms=_duration(retention, "retention"),
+            max_future_skew_ms=optional_ms(max_future_skew, name="max_future_skew", minimum=0),
+            retention_ms=optional_ms(retention, name="retention", minimum=0),
             retention_bytes=retention_bytes,
             compact=compact,
             owner=owner,
@@ -444,7 +444,3 @@ class Log(Schemas):
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _duration(value: Duration | None, name: str) -> int | None:
-    return None if value is None else duration_ms(value, name=name, minimum=0)

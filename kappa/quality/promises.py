@@ -11,13 +11,13 @@ from kappa.contracts.results import RESULT_FIELDS
 from kappa.log import Log
 from kappa.quality.checking import Report, check
 from kappa.time import (
-    MINUS_INFINITY,
     PLUS_INFINITY,
     Instant,
     duration_ms,
     format_duration,
     format_time,
     instant_ms,
+    span_ms,
 )
 from kappa.windows import Tumbling, Window
 
@@ -74,8 +74,7 @@ def _volume(
     rule = expect_table_row_count_to_be_between(volume.min, volume.max)
     window = Tumbling(volume.per_ms)
     found = check(log, topic, [rule], since=since, until=until, window=window, contract=name)
-    first = MINUS_INFINITY if since is None else instant_ms(since)
-    stop = PLUS_INFINITY if until is None else instant_ms(until)
+    first, stop = span_ms(since, until)
     spans = {row["window_start"]: row for row in found.results}
     if not spans:
         return

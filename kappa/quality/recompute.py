@@ -28,7 +28,7 @@ from kappa.plan.params import resolve_params
 from kappa.quality.letters import RECOMPUTED, SUFFIX, Letter, lock, resolved_topic, waiting
 from kappa.quality.readmit import Mend, Readmitted, readmit
 from kappa.runtime import versions
-from kappa.runtime.replay import margin_before
+from kappa.runtime.margins import margin_after, margin_before
 from kappa.runtime.versions import Version
 from kappa.time import PLUS_INFINITY, format_time
 
@@ -158,14 +158,15 @@ def recompute(
 
 def touched(plan: Plan, times: Iterable[int]) -> tuple[Span, ...]:
     """The event times of rows that records of these times can touch, put together."""
-    margin = margin_before(plan)
+    before, after = margin_before(plan), margin_after(plan)
     spans: list[Span] = []
     for time in sorted(set(times)):
-        end = PLUS_INFINITY if margin is None else time + margin + 1
-        if spans and time <= spans[-1][1]:
+        start = time - after
+        end = PLUS_INFINITY if before is None else time + before + 1
+        if spans and start <= spans[-1][1]:
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         else:
-            spans.append((time, end))
+            spans.append((start, end))
     return tuple(spans)
 
 

@@ -50,9 +50,9 @@ from kappa.time import (
     PLUS_INFINITY,
     Duration,
     Instant,
-    duration_ms,
     format_time,
-    instant_ms,
+    optional_ms,
+    span_ms,
 )
 
 MAX_LISTED = 100_000
@@ -181,7 +181,7 @@ def backfill(
         throttle=throttle,
     )
     run = _opened(
-        log, graph, live, _span(since, until), version, late, warmup, params, options,
+        log, graph, live, span_ms(since, until), version, late, warmup, params, options,
         stop, on_progress,
     )  # fmt: skip
     return run.backfill() if isinstance(run, Backfill) else _topics(log, live, run)
@@ -201,7 +201,7 @@ def forecast(
     throttle: float | None = None,
 ) -> Forecast:
     """What a backfill would do; arguments as there."""
-    span = _span(since, until)
+    span = span_ms(since, until)
     run = _opened(log, graph, live, span, version, late, warmup, params, RunOptions())
     found = estimate(log, run.plan, reads=run.reads, params=run.wanted.params, throttle=throttle)
     if not isinstance(run, Backfill):
@@ -211,13 +211,6 @@ def forecast(
         for step in run.plan.outlets
     }
     return Forecast(run.number, run.spans, listed, found)
-
-
-def _span(since: Instant | None, until: Instant | None) -> Span:
-    return (
-        MINUS_INFINITY if since is None else instant_ms(since, name="since"),
-        PLUS_INFINITY if until is None else instant_ms(until, name="until"),
-    )
 
 
 def _opened(
@@ -238,7 +231,7 @@ def _opened(
         "since": span[0],
         "until": span[1],
         "late": late,
-        "warmup_ms": None if warmup is None else duration_ms(warmup, name="warmup", minimum=0),
+        "warmup_ms": optional_ms(warmup, name="warmup", minimum=0),
         "params": resolve_params(live, params or {}),
         "options": options,
         "stop": stop or threading.Event(),

@@ -55,8 +55,8 @@ class LateLines:
 
     def _say(self, step: str, count: int, lsn: int) -> None:
         logger.warning(
-            "pipeline %s: %s that step %r no longer takes, up to LSN %d;"
-            ' side("late") has them, lateness= or out_of_orderness= waits longer',
+            "%s: %s for step %r up to LSN %d; side(\"late\") gives them,"
+            " more out_of_orderness= or lateness= takes them in",
             self._pipeline,
             "1 record came late" if count == 1 else f"{count:,} records came late",
             step,

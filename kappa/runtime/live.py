@@ -58,7 +58,7 @@ class LiveRun:
     ) -> None:
         self.log = log
         self.plan = plan
-        self.number = versions.current(log, plan) if version is None else version
+        self.number = versions.current(log, plan) if version is None else versions.checked(version)
         self.params = params
         self.options = options
         self.until_idle = until_idle

@@ -7,20 +7,14 @@ the current version was told, and call for the rest.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from kappa.log import Log
-from kappa.plan import Edge, Graph, Node, Plan, SinkSpec, SourceSpec, compile_plan
-from kappa.plan.params import resolve_params
-from kappa.runtime import versions
-from kappa.runtime.executor import Executor, Output
-from kappa.runtime.locating import StepFailed
-from kappa.runtime.outside import outside_of
-from kappa.runtime.reading import read_source
-from kappa.runtime.side_inputs import present
-from kappa.runtime.units import UnitPlanner
-from kappa.runtime.watermarks import SourceClock
+from kappa.plan import Edge, Graph, Node, SinkSpec, compile_plan
+from kappa.runtime.dry import dry_run
 
 SINK = "preview"
 READ_RECORDS = 256
@@ -40,22 +34,12 @@ def preview(log: Log, graph: Graph, edge: Edge, count: int, params: dict[str, An
     Raises:
         OperatorError: a function failed on a record.
     """
-    plan = compile_plan(above(graph, edge))
-    known = versions.versions_of(log, plan.pipeline).get(versions.current(log, plan))
-    lines = known.answers if known is not None else {}
-    outside = outside_of(plan, log, lines, writes=False)
-    executor = Executor(
-        plan,
-        params=resolve_params(plan, params),
-        outside=outside,
-        side_inputs=present(log, plan),
-    )
-    try:
-        return _rows(log, plan, executor, count)
-    except StepFailed as failed:
-        raise failed.error(None) from failed.failure.cause
-    finally:
-        executor.close()
+    rows: list[Any] = []
+    for found in _rows(log, graph, edge, params, READ_RECORDS):
+        rows += found
+        if len(rows) >= count:
+            break
+    return rows[:count]
 
 
 def whole(log: Log, graph: Graph, edge: Edge, params: dict[str, Any]) -> list[Any]:
@@ -73,14 +57,8 @@ def whole(log: Log, graph: Graph, edge: Edge, params: dict[str, Any]) -> list[An
     Raises:
         OperatorError, ContractViolation: a record stops it.
     """
-    plan = compile_plan(above(graph, edge))
-    executor = Executor(plan, params=resolve_params(plan, params), side_inputs=present(log, plan))
-    try:
-        return _rows(log, plan, executor, None)
-    except StepFailed as failed:
-        raise failed.error(None) from failed.failure.cause
-    finally:
-        executor.close()
+    found = _rows(log, graph, edge, params, WHOLE_RECORDS, complete=True)
+    return [row for rows in found for row in rows]
 
 
 def above(graph: Graph, edge: Edge) -> Graph:
@@ -104,31 +82,20 @@ def above(graph: Graph, edge: Edge) -> Graph:
     return part
 
 
-def _rows(log: Log, plan: Plan, executor: Executor, count: int | None) -> list[Any]:
-    clocks = [SourceClock(step.part) for step in plan.sources if isinstance(step.part, SourceSpec)]
-    topics = [log.topic(clock.spec.topic).id for clock in clocks]
-    size = READ_RECORDS if count is not None else WHOLE_RECORDS
-    planner = UnitPlanner(topics, clocks, read_records=size)
-    rows: list[Any] = []
-    lsn = append_time = 0
-    for unit in planner.units(log.entries(0)):
-        sources = {
-            step.index: (
-                read_source(log, step, i, unit.lsns, unit.append_times, unit.parts[i]),
-                unit.watermarks[i] if count is not None else [None] * len(unit.lsns),
-            )
-            for i, step in enumerate(plan.sources)
-        }
-        _collect(executor.run(unit.lsns, unit.append_times, sources), rows)
-        lsn, append_time = unit.lsns[-1], unit.append_times[-1]
-        if count is not None and len(rows) >= count:
-            return rows[:count]
-    _collect(executor.close_all(lsn, append_time), rows)
-    return rows[:count]
-
-
-def _collect(outputs: list[Output], rows: list[Any]) -> None:
-    for output in outputs:
-        if output.topic == SINK:
-            for batch in output.batches:
-                rows.extend(batch.rows(fresh=True))
+def _rows(
+    log: Log,
+    graph: Graph,
+    edge: Edge,
+    params: dict[str, Any],
+    size: int,
+    *,
+    complete: bool = False,
+) -> Iterator[list[Any]]:
+    """The rows at an edge, batch by batch."""
+    plan = compile_plan(above(graph, edge))
+    made = dry_run(log, plan, end=log.end_lsn, params=params, read_records=size, complete=complete)
+    with closing(made):
+        for outputs, _ in made:
+            for output in outputs:
+                if output.topic == SINK:
+                    yield from (batch.rows(fresh=True) for batch in output.batches)

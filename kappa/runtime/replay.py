@@ -15,19 +15,19 @@ from typing import Any
 from kappa.errors import ConfigError, Stopped
 from kappa.log import Entry, Log
 from kappa.operators.asking import JOURNAL
-from kappa.operators.contract import Operator
-from kappa.plan import Plan, Step
+from kappa.plan import Plan
 from kappa.runtime import versions
 from kappa.runtime.feeds import Feeds
 from kappa.runtime.history import recorded, summary
 from kappa.runtime.job import Job
+from kappa.runtime.margins import margin_before, range_of
 from kappa.runtime.outlets import Effects
 from kappa.runtime.results import OnProgress, RunOptions, RunResult
 from kappa.runtime.savepoints import checkpoint_store
 from kappa.runtime.tuning import tuned
 from kappa.runtime.units import Ceiling, Range, oldest_times
 from kappa.runtime.versions import REPLAYED, REPLAYING, Version
-from kappa.time import MINUS_INFINITY, PLUS_INFINITY
+from kappa.time import MINUS_INFINITY
 
 LATE_MODES = ("as_live", "complete", "mended")
 
@@ -83,7 +83,9 @@ class Replay:
         self.log = log
         self.plan = plan
         self.kind = kind
-        self.number = versions.next_free(log, plan) if version is None else version
+        self.number = (
+            versions.next_free(log, plan) if version is None else versions.checked(version)
+        )
         self.overwrite = overwrite
         self.options = options
         self.stop = stop
@@ -203,14 +205,7 @@ class Replay:
     @property
     def reads(self) -> Range | None:
         """Which parts of the sources it reads; None for all."""
-        margin = self.margin if self.margin is not None else self.warmup_ms
-        since, until = self.wanted.since, self.wanted.until
-        if margin is None:
-            return None
-        first = MINUS_INFINITY if since == MINUS_INFINITY else since - margin
-        if self.margin is None or until == PLUS_INFINITY:
-            return Range(first)
-        return Range(first, until + margin_after(self.plan))
+        return range_of(self.plan, self.wanted.since, self.wanted.until, self.warmup_ms)
 
     def _ceilings(self, version: Version) -> list[Ceiling] | None:
         if version.late != "complete":
@@ -220,30 +215,3 @@ class Replay:
 
     def _range(self, version: Version) -> Iterator[Entry]:
         return (entry for entry in self.log.entries(0) if entry.lsn <= version.end_lsn)
-
-
-def margin_before(plan: Plan) -> int | None:
-    """History in ms that rows from `since` on rest on, at most; None for all of it."""
-    margins: list[int | None] = []
-    for step in plan.steps:
-        above = [margins[edge.node] for edge in step.inputs]
-        own = _own_margin(step)
-        known = [margin for margin in above if margin is not None]
-        if own is None or len(known) < len(above):
-            margins.append(None)
-        else:
-            margins.append(own + max(known, default=0))
-    return max((m for m in margins if m is not None), default=0) if None not in margins else None
-
-
-def margin_after(plan: Plan) -> int:
-    """How far behind rows before `until` records may lie that decide them, at most, in ms."""
-    margins: list[int] = []
-    for step in plan.steps:
-        own = step.part.margin_after if isinstance(step.part, Operator) else 0
-        margins.append(own + max((margins[edge.node] for edge in step.inputs), default=0))
-    return max(margins, default=0)
-
-
-def _own_margin(step: Step) -> int | None:
-    return step.part.margin_before if isinstance(step.part, Operator) else 0

@@ -122,6 +122,17 @@ def current(log: Log, plan: Plan) -> int:
     return max(live, default=1)
 
 
+def checked(number: int) -> int:
+    """The number of a version, as a caller gave it.
+
+    Raises:
+        ConfigError: it is not a whole number from 1.
+    """
+    if type(number) is not int or number < 1:
+        raise ConfigError(f"version is {number!r}: versions are whole numbers from 1")
+    return number
+
+
 def next_free(log: Log, plan: Plan) -> int:
     """The number above every version of the pipeline and of its outputs."""
     taken = set(versions_of(log, plan.pipeline))

@@ -6,7 +6,7 @@ is milliseconds. Watermark arithmetic saturates at `MINUS_INFINITY` and
 """
 
 from kappa.time.clock import Clock, ManualClock, SystemClock
-from kappa.time.durations import Duration, duration_ms, format_duration
+from kappa.time.durations import Duration, duration_ms, format_duration, optional_ms
 from kappa.time.instants import (
     MAX_TIME,
     MIN_TIME,
@@ -17,6 +17,7 @@ from kappa.time.instants import (
     format_time,
     instant_ms,
     shift,
+    span_ms,
 )
 
 __all__ = [
@@ -34,5 +35,7 @@ __all__ = [
     "format_duration",
     "format_time",
     "instant_ms",
+    "optional_ms",
     "shift",
+    "span_ms",
 ]

@@ -35,6 +35,15 @@ def duration_ms(value: Duration, *, name: str = "duration", minimum: int | None 
     return result
 
 
+def optional_ms(value: Duration | None, *, name: str, minimum: int = 1) -> int | None:
+    """`duration_ms` of what may be left out.
+
+    >>> optional_ms(None, name="retention"), optional_ms("7d", name="retention")
+    (None, 604800000)
+    """
+    return None if value is None else duration_ms(value, name=name, minimum=minimum)
+
+
 def _parse(value: Duration, name: str) -> int:
     if type(value) is int:
         return value

@@ -48,6 +48,21 @@ def instant_ms(value: Instant, *, name: str = "time") -> int:
     )
 
 
+def span_ms(since: Instant | None, until: Instant | None) -> tuple[int, int]:
+    """A range of event times in milliseconds; infinite where no end is given.
+
+    Raises:
+        ConfigError: naming `since` or `until`, as `instant_ms`.
+
+    >>> span_ms(None, "1970-01-02") == (MINUS_INFINITY, 86_400_000)
+    True
+    """
+    return (
+        MINUS_INFINITY if since is None else instant_ms(since, name="since"),
+        PLUS_INFINITY if until is None else instant_ms(until, name="until"),
+    )
+
+
 def check_time(value: int, *, name: str = "time") -> int:
     """`value` itself if it lies within years 1 to 9999.
 

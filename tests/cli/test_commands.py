@@ -33,6 +33,11 @@ two = build(2)
 raising = Pipeline("raising")
 raising.source("numbers").map(lambda row: {"y": 1 // (row["x"] - 3)}).to("inverse")
 
+import itertools
+numbers = itertools.count()
+counting = Pipeline("counting")
+counting.source("numbers").map(lambda row: {"n": next(numbers)}).to("counted")
+
 limited = Pipeline("limited")
 limited.source("numbers").filter(col("x") < param("limit", int, default=100)).to("few")
 """
@@ -283,3 +288,17 @@ def test_the_page_lists_the_exit_codes():
 def test_the_page_lists_the_commands():
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
     assert all(f"`kappa {command}" in page for command in COMMANDS)
+
+
+# -- verify --------------------------------------------------------------------------------
+
+
+def test_verify_has_an_exit_code_for_what_differs(loaded):
+    same = loaded("verify", "pipelines.py:one")
+    assert (same.code, same.out) == (exits.OK, "sums: two runs gave the same 6 rows\n")
+    differs = loaded("verify", "pipelines.py:counting", "--since", "1970-01-01T00:00:10Z", "--json")
+    assert differs.code == exits.DIFFERENT
+    assert differs.json["same"] is False
+    assert differs.json["exit_code"] == exits.DIFFERENT
+    assert differs.json["difference"]["output"] == "counted"
+    assert "no topic counted" in loaded("topic", "describe", "counted").err  # nothing was written

@@ -29,7 +29,7 @@ def test_a_run_tells_of_all_its_late_records(log, caplog, read_records):
     assert counting().run(log, until_idle=True, read_records=read_records).late == 2
     told = [record.getMessage() for record in caplog.records]
     assert sum(int(line.split(": ")[1].split()[0]) for line in told) == 2
-    assert all("step 'clicks per 10 ms'" in line for line in told)
+    assert all("late for step 'clicks per 10 ms'" in line for line in told)
     assert "up to LSN 5" in told[-1]
 
 
