@@ -56,7 +56,9 @@ class Calls:
         self._ended: asyncio.Event | None = None
         self._pools: dict[int, Threads] = {}
 
-    def run(self, call: Call, rows: Sequence[Any]) -> Generator[Done | None, None, None]:
+    def run(
+        self, call: Call, rows: Sequence[Any], stop: threading.Event | None = None
+    ) -> Generator[Done | None, None, None]:
         """Answers by the row's index, as they come; None now and then while none does.
 
         Closing the iterator lets go of the calls that are under way.
@@ -64,11 +66,12 @@ class Calls:
         Args:
             call: what to do with each row.
             rows: what the function gets.
+            stop: once set, no call begins; what is under way still comes.
         """
         if not rows:
             return
         done: queue.SimpleQueue[Done] = queue.SimpleQueue()
-        work = asyncio.run_coroutine_threadsafe(self._all(call, rows, done), self._started())
+        work = asyncio.run_coroutine_threadsafe(self._all(call, rows, done, stop), self._started())
         try:
             for _ in rows:
                 while True:
@@ -114,11 +117,19 @@ class Calls:
 
         asyncio.run(until_ended())
 
-    async def _all(self, call: Call, rows: Sequence[Any], done: queue.SimpleQueue[Done]) -> None:
+    async def _all(
+        self,
+        call: Call,
+        rows: Sequence[Any],
+        done: queue.SimpleQueue[Done],
+        stop: threading.Event | None,
+    ) -> None:
         left = iter(enumerate(rows))
 
         async def work() -> None:
             for index, row in left:
+                if stop is not None and stop.is_set():
+                    return
                 done.put((index, await self._answer(call, row)))
 
         await asyncio.gather(*(work() for _ in range(min(call.concurrency, len(rows)))))

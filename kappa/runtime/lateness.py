@@ -55,7 +55,7 @@ class LateLines:
 
     def _say(self, step: str, count: int, lsn: int) -> None:
         logger.warning(
-            "%s: %s for step %r up to LSN %d; side(\"late\") gives them,"
+            '%s: %s for step %r up to LSN %d; side("late") gives them,'
             " more out_of_orderness= or lateness= takes them in",
             self._pipeline,
             "1 record came late" if count == 1 else f"{count:,} records came late",

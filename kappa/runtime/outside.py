@@ -64,7 +64,7 @@ class RunOutside:
     ) -> dict[Name, Answer]:
         kept: dict[Name, Answer] = {}
         keeping = Keeping(self._clock)
-        done = self._calls.run(call, [request.row for _, request in missing])
+        done = self._calls.run(call, [request.row for _, request in missing], self._stop)
         try:
             for one in done:
                 if one is not None:
@@ -74,7 +74,7 @@ class RunOutside:
                         kept[name] = answer
                         break
                     keeping.add(name, answer)
-                if self._stop is not None and self._stop.is_set():
+                elif self._stop is not None and self._stop.is_set():
                     raise Stopped(
                         f"stopped while step {step!r} waited for answers; those that came are"
                         " kept: started again, the run goes on",
