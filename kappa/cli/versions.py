@@ -13,6 +13,7 @@ from kappa.cli.options import aware, json_option, log_option, open_log
 from kappa.cli.output import print_json, print_table
 from kappa.cli.target import find_pipeline
 from kappa.log.compare import Diff
+from kappa.log.promotion import Promotion
 from kappa.runtime.checkpoints import CheckpointInfo
 from kappa.runtime.results import KEEP_CHECKPOINTS
 from kappa.runtime.savepoints import checkpoint_store
@@ -69,11 +70,7 @@ def _diff_facts(found: Diff) -> dict[str, Any]:
 def promote(directory: Path, name: str, as_json: bool) -> None:
     """Make NAME@VERSION, and all outputs beside it, what the bare names stand for."""
     with open_log(directory) as log:
-        done = log.promote(name)
-    if as_json:
-        print_json(asdict(done))
-    else:
-        click.echo(str(done))
+        _say(log.promote(name), as_json=as_json)
 
 
 @click.command(short_help="Go back to the version before.")
@@ -83,7 +80,10 @@ def promote(directory: Path, name: str, as_json: bool) -> None:
 def rollback(directory: Path, name: str, as_json: bool) -> None:
     """Go back to the version that the bare NAME stood for before."""
     with open_log(directory) as log:
-        done = log.rollback(name)
+        _say(log.rollback(name), as_json=as_json)
+
+
+def _say(done: Promotion, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
     else:

@@ -8,76 +8,38 @@ at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
-from kappa.aggregates import Aggregate, Layout, Part, indented
+from kappa.aggregates import Layout, Part, indented
 from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.expressions import Selector
-from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext
+from kappa.operators.contract import Instance, OperatorContext
 from kappa.operators.failing import evaluate
-from kappa.operators.keyed import check_names, key_columns, run_rows
+from kappa.operators.grouped import GroupAggregate
+from kappa.operators.keyed import key_columns, run_rows
 from kappa.state import detached
-from kappa.time import PLUS_INFINITY
 
 
 @dataclass(frozen=True)
-class RunningAggregate(Operator):
+class RunningAggregate(GroupAggregate):
     """The aggregates of all records of a key so far; one row out per record in.
 
     The output row is the key field(s) and the aggregates, with the record's time.
-
-    Args:
-        key: what groups the rows.
-        aggregates: by output name.
-
-    Raises:
-        ConfigError: there are none, or one has the name of the key.
 
     >>> from kappa.aggregates import agg
     >>> RunningAggregate(Selector.of("user"), {"n": agg.count()}).describe()
     'keeps n per user, for ever'
     """
 
-    key: Selector
-    aggregates: Mapping[str, Aggregate]
-
     kind: ClassVar[str] = "running_aggregate"
-    stateful: ClassVar[bool] = True
     counts_rows: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_names(self.key, self.layout.names, "aggregate")
-
-    @cached_property
-    def layout(self) -> Layout:
-        """The accumulator of the aggregates."""
-        return Layout(self.aggregates)
 
     def open(self, context: OperatorContext) -> Instance:
         """The instance on the step's state."""
         return Running(self.key, self.layout, context)
-
-    def required(self, wanted: Fields) -> Fields:
-        """The fields of the key and of the aggregates."""
-        fields, key = self.layout.fields, self.key.fields
-        return None if fields is None or key is None else fields | key
-
-    def yields(self, inputs: Sequence[Names]) -> Names:
-        """The key field(s) and the aggregates."""
-        return (*self.key.names, *self.layout.names)
-
-    def bound(self, min_time: int) -> int:
-        """Never: time plays no part."""
-        return PLUS_INFINITY
-
-    def describe(self) -> str:
-        """What it keeps."""
-        names = ", ".join(self.layout.names)
-        return f"keeps {names} per {self.key.name or 'group'}, for ever"
 
 
 class Running(Instance):

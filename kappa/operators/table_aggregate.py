@@ -7,76 +7,38 @@ only what a group is after them shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
-from kappa.aggregates import Aggregate, Layout
+from kappa.aggregates import Layout
 from kappa.aggregates.retracting import COUNT, Group, Retracting
 from kappa.batch import Batch
 from kappa.codec import check_key
 from kappa.expressions import Selector
-from kappa.operators.contract import Fields, Instance, Names, Operator, OperatorContext
+from kappa.operators.contract import Instance, OperatorContext
 from kappa.operators.failing import evaluate
-from kappa.operators.keyed import check_names, dead_letter, key_row, refusal
+from kappa.operators.grouped import GroupAggregate
+from kappa.operators.keyed import dead_letter, key_row, refusal
 from kappa.operators.signs import ADDED, Changes, own_keys, signs_of
 from kappa.operators.table import same
 from kappa.state import detached
-from kappa.time import PLUS_INFINITY
 
 
 @dataclass(frozen=True)
-class TableAggregate(Operator):
+class TableAggregate(GroupAggregate):
     """One row per group of a table's rows: the key field(s) and the aggregates.
-
-    Args:
-        key: what groups the rows.
-        aggregates: by output name.
-
-    Raises:
-        ConfigError: there are none, or one has the name of the key.
 
     >>> from kappa.aggregates import agg
     >>> TableAggregate(Selector.of("country"), {"n": agg.count()}).describe()
-    'keeps n per country of the table, for ever'
+    'keeps n per country, for ever'
     """
 
-    key: Selector
-    aggregates: Mapping[str, Aggregate]
-
     kind: ClassVar[str] = "table_aggregate"
-    stateful: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_names(self.key, self.layout.names, "aggregate")
-
-    @cached_property
-    def layout(self) -> Layout:
-        """What is read of each row."""
-        return Layout(self.aggregates)
 
     def open(self, context: OperatorContext) -> Instance:
         """The instance on the step's state."""
         return Groups(self.key, self.layout, context)
-
-    def required(self, wanted: Fields) -> Fields:
-        """The fields of the key and of the aggregates."""
-        fields, key = self.layout.fields, self.key.fields
-        return None if fields is None or key is None else fields | key
-
-    def yields(self, inputs: Sequence[Names]) -> Names:
-        """The key field(s) and the aggregates."""
-        return (*self.key.names, *self.layout.names)
-
-    def bound(self, min_time: int) -> int:
-        """Never: time plays no part."""
-        return PLUS_INFINITY
-
-    def describe(self) -> str:
-        """What it keeps."""
-        names = ", ".join(self.layout.names)
-        return f"keeps {names} per {self.key.name or 'group'} of the table, for ever"
 
 
 class Groups(Instance):
