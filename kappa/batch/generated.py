@@ -2,7 +2,8 @@
 
 The only place in kappa that compiles text. Invariants: the text is made of kappa's own
 words, names that it numbers itself, and literals of int, float and str that Python's own
-`ascii` wrote; everything else a user gave enters as a bound name. The text is registered
+`ascii` wrote, or operators and literals of a user's own function (`kappa.expressions.inline`);
+everything else a user gave enters as a bound name. The text is registered
 with `linecache`, so that a traceback shows the generated line.
 """
 

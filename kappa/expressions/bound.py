@@ -8,16 +8,13 @@ run again row by row to find the row: expressions have no effects, so that is sa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import length_hint
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from kappa.batch import MISSING, Batch, RowFailure, located, unknown_field
-from kappa.batch.generated import row_filler, row_mapper
+from kappa.batch import MISSING, Batch, RowFailure, unknown_field
 from kappa.errors import ConfigError
 from kappa.expressions.compiler import Kind, compiled, leaves_of
 from kappa.expressions.nodes import Column, Matched, Meta, Node, Param, Required, Secret, walk
-from kappa.expressions.reads import is_lazy
 
 
 class Computed(Protocol):
@@ -207,96 +204,3 @@ class BoundTuple:
     def kind(self, batch: Batch) -> Kind:
         """Tuples, and never None."""
         return object
-
-
-class BoundFunction:
-    """A function of the row.
-
-    Where it is known to read some fields only, and rows have not been made yet, it gets
-    one dict that is refilled for every row: it cannot keep or change it (see `reads`).
-    Half as dear as making rows of five fields, a tenth for forty.
-
-    Args:
-        function: gets a row.
-        reads: the fields it reads, None for all or not known.
-        fresh: rows must be ones that no other consumer sees.
-    """
-
-    __slots__ = ("fields", "fill", "fill_all", "fresh", "function", "reads")
-
-    def __init__(
-        self, function: Callable[[Any], Any], reads: frozenset[str] | None, *, fresh: bool
-    ) -> None:
-        self.function = function
-        self.reads = reads
-        self.fields = None if reads is None or is_lazy(function) else tuple(sorted(reads))
-        self.fill = None if self.fields is None else row_filler(self.fields)
-        self.fill_all = None if self.fields is None else row_mapper(self.fields)
-        self.fresh = fresh and reads is None
-
-    def __call__(self, batch: Batch) -> list[Any]:
-        return self._values(batch, _refilled, self.fill)
-
-    def all_or_none(self, batch: Batch) -> list[Any]:
-        """The values, a tenth faster: where a row fails, those before it are lost."""
-        return self._values(batch, _refilled_at_once, self.fill_all)
-
-    def _values(
-        self, batch: Batch, refill: Callable[..., list[Any]], fill: Callable[..., Any] | None
-    ) -> list[Any]:
-        try:
-            fields = self.fields
-            if fill and fields is not None and batch.columnar and all(map(batch.has, fields)):
-                return refill(self.function, batch, fill, fields)
-            return located(self.function, batch.rows(fresh=self.fresh))
-        except RowFailure as failure:
-            failure.batch = batch
-            failure.cause = self._explained(failure)
-            raise
-
-    def _explained(self, failure: RowFailure) -> BaseException:
-        """A KeyError about a field says which fields there are."""
-        cause = failure.cause
-        name = cause.args[0] if isinstance(cause, KeyError) and cause.args else None
-        if name not in (self.reads or ()):
-            return cause
-        row = failure.row
-        if not isinstance(row, dict) or name in row:
-            return cause
-        error = unknown_field(name, row)
-        error.__cause__ = cause
-        return error
-
-    def kind(self, batch: Batch) -> Kind:
-        """Nothing is known of what a function returns."""
-        return None
-
-
-def _refilled(
-    function: Callable[[Any], Any],
-    batch: Batch,
-    fill: Callable[..., Iterator[Any]],
-    fields: tuple[str, ...],
-) -> list[Any]:
-    done: list[Any] = []
-    columns = [batch.column(name) for name in fields] or [batch.times]
-    try:
-        done.extend(fill(function, *columns))  # keeps what came before an error
-    except Exception as cause:
-        raise RowFailure(len(done), cause, done=done) from cause
-    return done
-
-
-def _refilled_at_once(
-    function: Callable[[Any], Any],
-    batch: Batch,
-    fill: Callable[..., list[Any]],
-    fields: tuple[str, ...],
-) -> list[Any]:
-    first, *others = [batch.column(name) for name in fields] or [batch.times]
-    left = iter(first)
-    try:
-        return fill(function, left, *others)
-    except Exception as cause:
-        # The failing row is the one before what is left.
-        raise RowFailure(batch.count - length_hint(left) - 1, cause) from cause

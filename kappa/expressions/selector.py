@@ -15,10 +15,10 @@ from kappa.errors import ConfigError
 from kappa.expressions.bound import (
     BoundExpression,
     BoundField,
-    BoundFunction,
     BoundTuple,
     Computed,
 )
+from kappa.expressions.called import BoundFunction
 from kappa.expressions.expression import Expression
 from kappa.expressions.functions import When, col
 from kappa.expressions.nodes import Param

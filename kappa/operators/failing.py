@@ -10,7 +10,8 @@ from typing import Any
 
 from kappa.batch import Batch, RowFailure, describe_error, located
 from kappa.expressions import Selector
-from kappa.expressions.bound import BoundFunction, Computed
+from kappa.expressions.bound import Computed
+from kappa.expressions.called import BoundFunction
 from kappa.operators.contract import OperatorContext
 from kappa.operators.letters import letters
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from kappa.batch import Batch
 from kappa.expressions import Selector
+from kappa.expressions.called import BoundFunction
 from kappa.operators.contract import Fields, Instance, Operator, OperatorContext
 from kappa.operators.failing import bound_then, evaluate
 
@@ -39,6 +40,13 @@ class MapInstance(Instance):
         self.parts = [function.bind(context.params, fresh=context.shared)]
 
     def process(self, batch: Batch) -> Sequence[Batch]:
+        function = self.parts[0]
+        if isinstance(function, BoundFunction):
+            columns = function.columns(batch)
+            if columns is not None:
+                known = function.passed.items()
+                solid = frozenset(name for name, field in known if field in batch.solid)
+                return [batch.with_columns(columns, solid=solid)]
         left, (rows,), dead = evaluate(self.parts, batch, self.context)
         return [left.with_rows(rows), *dead] if rows else dead
 
