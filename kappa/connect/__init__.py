@@ -5,6 +5,7 @@ idempotent: the source is a producer in monotone mode whose sequence is the line
 record, so loading a file again, or after a crash, appends only what is new.
 
 - `places`    files of a folder, a pattern or an object store, and what folders tell
+- `listing`   the files of a place; of a table, those that its ledger shows
 - `sources`   one of them opened: positions, and what stands there
 - `lines`     raw lines with their numbers, from a path or a stream; gzip by suffix
 - `jsonlines` one JSON value per line

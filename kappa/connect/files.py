@@ -12,8 +12,9 @@ import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kappa.connect.load import load
-from kappa.connect.places import NothingThere, Stamp, files_of, folder_fields, stamp_of
+from kappa.connect.listing import Listed, check_loaded, listed
+from kappa.connect.load import load_listed
+from kappa.connect.places import NothingThere, Stamp, stamp_of
 from kappa.connect.sources import Reading
 from kappa.connect.times import TimeField
 from kappa.errors import ConfigError, SourceError
@@ -108,27 +109,26 @@ class FileFeed:
         """
         place = self._files.place
         try:
-            found = files_of(place, every=self._reading.format is not None)
+            found = listed(place, self._reading)
         except NothingThere:
             if self._followed:
                 return 0
             raise
+        check_loaded(self._log, self._files.topic, found)
         return sum(self._load(file) for file in found if not stop.is_set())
 
-    def _load(self, file: str) -> int:
-        stamp = stamp_of(file)
-        if stamp is not None and self._seen.get(file) == stamp:
+    def _load(self, file: Listed) -> int:
+        stamp = stamp_of(file.name)
+        if stamp is not None and self._seen.get(file.name) == stamp:
             return 0
-        told = folder_fields(file, self._files.place) if self._reading.folders else {}
         try:
-            done = load(
+            done = load_listed(
                 self._log,
                 self._files.topic,
                 file,
                 reading=self._reading,
                 time=self._files.time_field,
                 key=self._key,
-                extra=told,
             )
         except SourceError as error:
             if self._followed and error.retryable:
@@ -136,5 +136,5 @@ class FileFeed:
                 return 0
             raise
         if stamp is not None:
-            self._seen[file] = stamp
+            self._seen[file.name] = stamp
         return done.appended

@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 from kappa.batch import Frame
 from kappa.connect.lines import Broken, Lines
-from kappa.connect.places import files_of, folder_fields, is_url
+from kappa.connect.listing import Listed, check_loaded, listed
+from kappa.connect.places import is_url
 from kappa.connect.sources import Reading, Source
 from kappa.connect.times import TimeField
 from kappa.errors import ConfigError, SourceError
@@ -70,6 +71,7 @@ def load(
     on_error: OnError = "stop",
     batch: int = 4096,
     extra: Mapping[str, Any] | None = None,
+    at: str | None = None,
     progress: Callable[[LoadProgress], None] | None = None,
     clock: Clock | None = None,
 ) -> LoadResult:
@@ -86,6 +88,7 @@ def load(
         on_error: what to do with a record that cannot be read.
         batch: records per append.
         extra: fields that every record gets, unless it has them itself.
+        at: where the source is to be read, if it has moved from where it is known.
         progress: called now and then.
         clock: for the seconds in the result.
 
@@ -111,14 +114,14 @@ def load(
     reading = reading or Reading()
     target = log.topic(topic)
     # A source may be loaded into several topics, and a topic made anew is another one.
-    name = f"load:{target.full_name}.{target.id}:{id or source_id(source, reading)}"
+    name = f"load:{target.full_name}.{target.id}:{id or source_id(source, reading, at=at)}"
     if id is None:
         taken = f"|{reading.described()}" if not reading.whole else ""
         _check_once(log, name, taken, source)
         name += taken
     if time is None and target.time is not None:
         time = TimeField(target.time)  # so that a record without one is named by its line
-    opened = reading.open(source) if isinstance(source, str | Path) else source
+    opened = reading.open(at or source) if isinstance(source, str | Path) else source
     feed = _Feed(opened, replace(reading, rows=batch), time, key, extra or {}, progress)
     try:
         feed.send(log, topic, name, on_error, batch)
@@ -142,7 +145,8 @@ def load_all(
 
     Args:
         log, topic: as for `load`.
-        place: a file, a folder with all below it, or a pattern; a path or a URL.
+        place: a file, a folder with all below it, or a pattern; a path or a URL. Of a table
+            that kappa wrote, the files that its ledger shows, by time.
         reading: as for `load`.
         on_file: called after each file with its name and what was done.
         stop: asked between two files whether to stop.
@@ -150,21 +154,38 @@ def load_all(
 
     Raises:
         SourceError: there is nothing there, or a file cannot be read; those before it are
-            loaded.
+            loaded. Or the topic holds rows that the table has replaced since.
     """
     reading = reading or Reading()
     results = []
-    for file in files_of(place, every=reading.format is not None):
+    files = listed(place, reading)
+    check_loaded(log, topic, files)
+    for file in files:
         if stop is not None and stop():
             break
-        told = folder_fields(file, place) if reading.folders else {}
-        results.append(load(log, topic, file, reading=reading, extra=told, **options))
+        results.append(load_listed(log, topic, file, reading=reading, **options))
         if on_file is not None:
-            on_file(file, results[-1])
+            on_file(file.name, results[-1])
     return results
 
 
-def source_id(source: str | Path | Source, reading: Reading) -> str:
+def load_listed(log: Log, topic: str, file: Listed, **options: Any) -> LoadResult:
+    """Loads one file of a listing; `options` as for `load`.
+
+    Raises:
+        SourceError: it cannot be read, or was replaced so long ago that it is gone.
+    """
+    given = {"extra": file.told, **options}
+    while True:
+        at = file.lies()
+        try:
+            return load(log, topic, file.name, at=at, **given)
+        except SourceError:
+            if file.table is None or file.lies() == at:
+                raise  # else it was put aside between the look and the opening
+
+
+def source_id(source: str | Path | Source, reading: Reading, *, at: str | None = None) -> str:
     """The id of a file: its full path, a fingerprint, and what is taken of it.
 
     Raises:
@@ -177,7 +198,7 @@ def source_id(source: str | Path | Source, reading: Reading) -> str:
             " give it a name of your choice with --id (id=)"
         )
     place = str(source) if is_url(str(source)) else str(Path(source).resolve())
-    return f"file:{place}:{reading.fingerprint(source)}"
+    return f"file:{place}:{reading.fingerprint(at or source)}"
 
 
 def _check_once(log: Log, name: str, taken: str, place: object) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 import io
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -71,14 +72,21 @@ def files_of(place: str | Path, *, every: bool = False) -> list[str]:
         return [text]
     found = _in_store(text, every) if is_url(text) else _on_disk(text, every)
     if not found:
-        raise NothingThere(f"there is no file at {text}", path=text)
+        raise nothing_at(text)
     return found
+
+
+def nothing_at(place: str) -> NothingThere:
+    """The error for a place without files."""
+    return NothingThere(f"there is no file at {place}", path=place)
 
 
 def _on_disk(place: str, every: bool) -> list[str]:
     path = Path(place)
     if path.is_dir():
-        files = (str(one) for one in path.rglob("*") if one.is_file())
+        # It passes over folders that vanish meanwhile.
+        walk = os.walk(place)
+        files = (str(Path(above, name)) for above, _, names in walk for name in names)
         return sorted(one for one in files if _taken(one, place, every))
     if any(sign in place for sign in MAGIC) and not path.exists():
         found = glob.glob(place, recursive=True)  # noqa: PTH207  # patterns from the root too
@@ -162,11 +170,11 @@ def folder_fields(file: str, root: str | Path) -> dict[str, str | None]:
     >>> folder_fields("lake/date=2013-03-01/hour=05/part-0.parquet", "lake")
     {'date': '2013-03-01', 'hour': '05'}
     """
-    base = _base(str(root))
+    base = base_of(str(root))
     return dict(_told(file[len(base) :].split("/")[:-1] if file.startswith(base) else ()))
 
 
-def _base(place: str) -> str:
+def base_of(place: str) -> str:
     """The part of a place that all its files begin with, as `files_of` writes them."""
     if is_url(place):
         fs, path = store_of(place)

@@ -69,6 +69,7 @@ class State:
         marks: by owner.
         writer: the owner whose rows are added to the table; "" if none is.
         floors: LSN by partition through which a backfill has written all there is.
+        times: names of the parts of the path that are units of event time, and no fields.
     """
 
     number: int = 0
@@ -76,6 +77,7 @@ class State:
     marks: Mapping[str, Mark] = field(default_factory=dict)
     writer: str = ""
     floors: Mapping[str, int] = field(default_factory=dict)
+    times: tuple[str, ...] = ()
 
     def of_folder(self, folder: str) -> list[DataFile]:
         """The files of one partition, by path."""
@@ -92,6 +94,7 @@ class Commit:
         add: files that are in the table from now on.
         remove: paths that are not.
         floors: see `State`; of the partitions that it replaces.
+        times: see `State`; said by the commits that may be a table's first.
     """
 
     kind: str
@@ -99,6 +102,7 @@ class Commit:
     add: tuple[DataFile, ...] = ()
     remove: tuple[str, ...] = ()
     floors: Mapping[str, int] = field(default_factory=dict)
+    times: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -116,7 +120,7 @@ class Ledger:
 
     def refresh(self) -> State:
         """Reads what was committed since."""
-        names = self.store.names(self.folder)
+        names = self.store.names(self.folder, below=False)
         snapshots = [int(match[1]) for name in names if (match := _SNAPSHOT.fullmatch(name))]
         commits = sorted(int(match[1]) for name in names if (match := _COMMIT.fullmatch(name)))
         newest = max(snapshots, default=0)
@@ -164,6 +168,7 @@ class Ledger:
             "marks": [asdict(mark) for mark in state.marks.values()],
             "writer": state.writer,
             "floors": dict(state.floors),
+            "times": list(state.times),
         }
         self.store.write(f"{self.folder}/{state.number:010}.snapshot.json", _encode(content))
 
@@ -178,6 +183,7 @@ class Ledger:
                 {mark.owner: mark for mark in marks},
                 content["writer"],
                 {str(folder): int(lsn) for folder, lsn in content["floors"].items()},
+                tuple(map(str, content["times"])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(f"{number:010}.snapshot.json", error) from error
@@ -191,6 +197,7 @@ class Ledger:
                 tuple(map(_file, content["add"])),
                 tuple(map(str, content["remove"])),
                 {str(folder): int(lsn) for folder, lsn in content["floors"].items()},
+                tuple(map(str, content["times"])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(f"{number:010}.json", error) from error
@@ -221,7 +228,8 @@ def apply(state: State, commit: Commit) -> State:
     writer = commit.mark.owner if commit.kind == "add" else state.writer
     marks = {**state.marks, commit.mark.owner: commit.mark}
     floors = {} if commit.kind == "discard" else {**state.floors, **commit.floors}
-    return State(state.number + 1, files, marks, writer, floors)
+    times = tuple(sorted({*state.times, *commit.times}))
+    return State(state.number + 1, files, marks, writer, floors, times)
 
 
 def _file(content: Mapping[str, Any]) -> DataFile:

@@ -73,10 +73,12 @@ class ObjectStore:
         self._files.invalidate_cache()
         return bool(self._files.isfile(self._path(name)))
 
-    def names(self, folder: str) -> list[str]:
+    def names(self, folder: str, *, below: bool = True) -> list[str]:
         self._files.invalidate_cache()
         above = self._path(folder)
-        return sorted(str(path).removeprefix(f"{above}/") for path in self._files.find(above))
+        depth = None if below else 1
+        found = self._files.find(above, maxdepth=depth)
+        return sorted(str(path).removeprefix(f"{above}/") for path in found)
 
     def move(self, old: str, new: str) -> None:
         self.copy(old, new)

@@ -50,6 +50,7 @@ class Generation:
         folders: existing partitions of the range that may be replaced, and those of `files`.
         lsn: L, the last LSN that they rest on.
         complete: the partitions that get a `_SUCCESS`.
+        times: names of the parts of the path that are units of event time.
     """
 
     owner: str
@@ -57,6 +58,7 @@ class Generation:
     folders: Sequence[str]
     lsn: int
     complete: frozenset[str]
+    times: tuple[str, ...] = ()
 
 
 def replace_partitions(
@@ -92,7 +94,7 @@ def replace_partitions(
     added = tuple(file for files in replaced.values() for file in files)
     paths = {file.path for file in added}
     removed = tuple(file.path for file in gone if file.path not in paths)
-    commit = Commit("replace", mark, added, removed, floors)
+    commit = Commit("replace", mark, added, removed, floors, made.times)
     if replaced:
         _build(table, made, state, replaced)
         _intend(table, state.number, commit, replaced)
@@ -265,6 +267,7 @@ def _commit(content: Mapping[str, Any]) -> Commit:
         tuple(DataFile(**file) for file in content["add"]),
         tuple(content["remove"]),
         dict(content["floors"]),
+        tuple(content["times"]),
     )
 
 

@@ -266,7 +266,8 @@ class TableSinkInstance(SinkInstance):
         state = settle(self.table)
         if not state.number:  # a file in place that no ledger knows would look like another's
             begun = replace(mark, lsn=0, chain_crc=0, closed=False)
-            self.table.ledger.commit(lambda now: None if now.number else Commit("begin", begun))
+            first = Commit("begin", begun, times=self.partitioning.time_names)
+            self.table.ledger.commit(lambda now: None if now.number else first)
         files = [file for file in files if not floored(state, file)]
         self.table.place(self.context.owner, files)
         self.table.ledger.commit(lambda state: added(state, files, mark))
@@ -292,6 +293,7 @@ class TableSinkInstance(SinkInstance):
             kept,
             self.context.end_lsn,
             frozenset(kept if self.success else ()),
+            self.partitioning.time_names,
         )
         changes = replace_partitions(
             self.table, made, mark, suffix=self.format.suffix, rows=self.format.rows

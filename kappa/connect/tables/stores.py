@@ -39,8 +39,12 @@ class Store(Protocol):
         """Whether there is a file of that name."""
         ...
 
-    def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder and all below it, sorted, relative to it."""
+    def names(self, folder: str, *, below: bool = True) -> list[str]:
+        """The names of the files in a folder, sorted, relative to it.
+
+        Args:
+            below: also those in all folders below it.
+        """
         ...
 
     def move(self, old: str, new: str) -> None:
@@ -96,9 +100,14 @@ class FolderStore:
     def exists(self, name: str) -> bool:
         return Path(self.where(name)).is_file()
 
-    def names(self, folder: str) -> list[str]:
-        root = Path(self.where(folder))
-        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+    def names(self, folder: str, *, below: bool = True) -> list[str]:
+        root, found = self.where(folder), []
+        for above, folders, files in os.walk(root):  # passes over what vanishes meanwhile
+            at = os.path.relpath(above, root)
+            found += files if at == "." else [f"{at}/{name}" for name in files]
+            if not below:
+                folders.clear()
+        return sorted(found)
 
     def move(self, old: str, new: str) -> None:
         self._make_folder(_folder(new))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from kappa.errors import ConfigError
+from kappa.log.query.ledgers import shown
 
 __all__ = ["select_from"]
 
@@ -23,11 +25,13 @@ def select_from(path: str | os.PathLike[str]) -> str:
 
     Raises:
         ConfigError: there is nothing, or there are files of several kinds.
+        SourceError: the ledger of a table is damaged.
 
-    Hidden folders, such as those of a table's ledger, are passed over.
+    Of a table of kappa's, the files are those that its ledger shows. Of other folders,
+    hidden ones are passed over.
     """
     place = Path(path)
-    found = [place] if place.is_file() else [p for p in place.rglob("*") if _shows(place, p)]
+    found = _files(place)
     kinds = {kind for file in found for kind in READERS if file.name.endswith(kind)}
     if len(kinds) != 1:
         what = f"files of {', '.join(sorted(kinds))}" if kinds else "no file"
@@ -36,6 +40,15 @@ def select_from(path: str | os.PathLike[str]) -> str:
     names = sorted(str(file) for file in found if file.name.endswith(kind))
     texts = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
     return f"SELECT * FROM {READERS[kind].format(f'[{texts}]')}"
+
+
+def _files(place: Path) -> Sequence[Path]:
+    if place.is_file():
+        return [place]
+    table = shown(place)
+    if table is not None:
+        return table.files
+    return [path for path in place.rglob("*") if _shows(place, path)]
 
 
 def _shows(root: Path, file: Path) -> bool:

@@ -73,22 +73,44 @@ def query(
         given = statement.as_of if as_of is None else as_of
         lsn = store.refresh() if given is None else given
         catalogs = {lsn: catalog_at(store, lsn)}
+        folders = _Folders(connection, tables or {})
         for name, table in (tables or {}).items():
-            if isinstance(table, str | os.PathLike):
-                quoted = name.replace('"', '""')
-                view = f'CREATE VIEW "{quoted}" AS {select_from(table)}'
-                connection.execute(view).fetchall()
-            else:
+            if not isinstance(table, str | os.PathLike):
                 connection.register(name, table)
         found = _topic_tables(store, statement, lsn, catalogs, own=set(tables or ()))
         for name, table in found.items():
             connection.register(name, table)
-        _execute(connection, statement, params, found)
+        while True:
+            try:
+                _execute(connection, statement, params, found)
+                break
+            except ConfigError:
+                if not folders.moved():  # else a file was put aside before it was opened
+                    raise
         read = {name: table.read_records for name, table in found.items()}
         return Result(connection, lsn=lsn, read=read)
     except BaseException:
         connection.close()
         raise
+
+
+class _Folders:
+    """The tables of a query that are folders or files, as views of its connection."""
+
+    def __init__(self, connection: Any, tables: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._paths = {n: t for n, t in tables.items() if isinstance(t, str | os.PathLike)}
+        self._views: dict[str, str] = {}
+        self.moved()
+
+    def moved(self) -> bool:
+        """Looks again where the files lie; whether that is elsewhere now."""
+        views = {name: select_from(path) for name, path in self._paths.items()}
+        changed, self._views = views != self._views, views
+        for name, select in views.items() if changed else ():
+            quoted = name.replace('"', '""')
+            self._connection.execute(f'CREATE OR REPLACE VIEW "{quoted}" AS {select}').fetchall()
+        return changed
 
 
 def _connect(zone: str) -> Any:
