@@ -91,7 +91,7 @@ class Shown:
                 if found.endswith(f"/{path}"):
                     return store.where(f"{control}/{aside}/{found}")
         raise SourceError(
-            f"{self.root}/{path} is gone: it was lost, or replaced while the table was read. Restore"
+            f"{self.root}/{path} is gone: lost, or replaced while the table was read. Restore"
             " it, or load the table as it is now into a new topic",
             path=f"{self.root}/{path}",
         )
