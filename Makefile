@@ -32,7 +32,7 @@ lint: $(STAMP)  ## style, formatting, types, layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/mypy --strict examples
+	$(BIN)/mypy --strict examples benchmarks
 	$(BIN)/lint-imports
 
 smoke: $(STAMP)  ## every benchmark at its smallest size, so that none rots

@@ -81,11 +81,13 @@ class Workload:
 
     def engine_rows(self, result: Any) -> Iterable[Any]:
         """What the engine made."""
-        return result
+        rows: Iterable[Any] = result
+        return rows
 
     def loop_rows(self, result: Any) -> Iterable[Any]:
         """What the loop made."""
-        return result
+        rows: Iterable[Any] = result
+        return rows
 
     def others(self) -> Mapping[str, Callable[[], Any]]:
         """More ways to compare with, by name; their results are not compared."""

@@ -15,7 +15,8 @@ from itertools import count
 
 from kappa.log import Draft, Log, encode_body
 
-ROW = {"auction": 1, "bidder": 7, "price": 250, "channel": "web", "ts": 1_700_000_000_000}
+START = 1_700_000_000_000
+ROW: dict[str, object] = {"auction": 1, "bidder": 7, "price": 250, "channel": "web", "ts": START}
 
 
 def best(work: Callable[[int], None], items: int) -> float:
@@ -38,7 +39,7 @@ class Journal:
         self.topic = self.log.create_topic("out").id
         self.handle = self.log.open_producer("committer")
         self.numbers = count(1)
-        self.body = encode_body([ROW["ts"]], [ROW])
+        self.body = encode_body([START], [ROW])
 
     def append(self, items: int) -> None:
         """One dict at a time."""

@@ -29,7 +29,7 @@ class Checkpoints(Windows):
         """The version that the replay wrote."""
         return self.replay("100ms")
 
-    def loop(self) -> int:  # type: ignore[override]
+    def loop(self) -> int:
         """The engine again."""
         return self.replay(None)
 

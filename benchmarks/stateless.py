@@ -45,8 +45,11 @@ class Lambdas(Stateless):
 
     def __init__(self, case: Any) -> None:
         super().__init__(case)
-        self.keep = lambda row: row["price"] >= 500
-        self.change = lambda row: {"auction": row["auction"], "euros": row["price"] * 0.92}
+        self.keep: Callable[[Row], bool] = lambda row: row["price"] >= 500
+        self.change: Callable[[Row], Row] = lambda row: {
+            "auction": row["auction"],
+            "euros": row["price"] * 0.92,
+        }
 
     def steps(self, bids: Stream[Any]) -> Stream[Any]:
         """By lambdas."""
