@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from kappa.errors import ConfigError
@@ -21,6 +20,7 @@ from kappa.runtime.results import (
     RunOptions,
     RunResult,
 )
+from kappa.schemas.classes import kind_of
 from kappa.streams import KeyedStream, Row, Stream, Table
 from kappa.time import (
     Duration,
@@ -109,8 +109,8 @@ class Pipeline:
             topic: its name; a bare name of a versioned topic follows the promoted version
                 as it stands when a version of this pipeline is created. Or what brings
                 records into a topic, such as `kappa.connect.Files`.
-            rows: the type of a row, for typing; a dataclass also makes functions get
-                instances of it.
+            rows: the type of a row, for typing; functions get instances of a dataclass,
+                msgspec Struct or pydantic model, and with a TypedDict rows as they are.
             out_of_orderness: how far a record may lie behind the newest one of its
                 partition; the watermark stays this far behind.
             idle_after: append-time silence after which a partition is left out.
@@ -130,7 +130,8 @@ class Pipeline:
             feed=None if isinstance(topic, str) else topic,
         )
         edge = self.graph.source(spec)
-        if rows is not None and is_dataclass(rows):
+        if kind_of(rows) not in (None, "TypedDict"):  # that one is a dict as it is
+            assert rows is not None
             edge = self.graph.add(Typed(rows), edge)
         return Stream(self.graph, edge)
 

@@ -20,7 +20,14 @@ from typing import Any, Final
 from kappa.batch.failures import RowFailure, unknown_field
 from kappa.batch.generated import row_maker
 from kappa.batch.places import LATER, Columns, Places
-from kappa.batch.rows import MISSING, column_of, columns_of, field_names, fresh_rows, plain
+from kappa.batch.rows import (
+    MISSING,
+    column_of,
+    columns_of,
+    field_names,
+    fresh_rows,
+    plain,
+)
 from kappa.batch.runs import Pick, Runs, cut_runs, joined_runs
 from kappa.errors import InternalError
 

@@ -1,14 +1,18 @@
-"""Rows: dicts, dataclass instances, or any other value, and columns made from them."""
+"""Rows: dicts, instances of classes with fields, or any other value, and columns of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import is_dataclass
+from functools import cache
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from kappa.batch.failures import RowFailure, unknown_field
+from kappa.codec.columns import exact_types
+from kappa.codec.kinds import LEAVES
+from kappa.schemas.classes import kind_of
+from kappa.schemas.instances import plain as stored
 
 
 class Missing:
@@ -33,8 +37,8 @@ def column_of(rows: Sequence[Any], name: str, default: object = MISSING) -> list
             if default is MISSING:
                 return [row[name] for row in rows]
             return [row.get(name, default) for row in rows]
-        if len(kinds) == 1 and name in getattr(rows[0], "__dataclass_fields__", ()):
-            return list(map(attrgetter(name), rows))
+        if len(kinds) == 1 and name in field_names(rows[0]):
+            return _stored(list(map(attrgetter(name), rows)))
     except Exception:  # a row that lacks it; below finds which
         pass
     out: list[Any] = []
@@ -56,7 +60,7 @@ def value_of(row: object, name: str, default: object = MISSING) -> Any:
         if name in row:
             return row[name]
     elif name in field_names(row):
-        return getattr(row, name)
+        return stored(getattr(row, name))
     if default is not MISSING:
         return default
     if isinstance(row, Mapping) or is_record(row):
@@ -69,22 +73,40 @@ def value_of(row: object, name: str, default: object = MISSING) -> Any:
 
 
 def is_record(row: object) -> bool:
-    """Whether the row is an instance of a dataclass."""
-    return is_dataclass(row) and not isinstance(row, type)
+    """Whether the row is an instance of a dataclass, msgspec Struct or pydantic model."""
+    kind: Any = type(row)
+    return _fields_of(kind) is not None
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[str, ...] | None:
+    found = kind_of(kind)
+    if found == "dataclass":
+        return tuple(kind.__dataclass_fields__)
+    if found == "Struct":
+        return tuple(kind.__struct_fields__)
+    if found == "model":
+        return tuple(kind.model_fields)
+    return None
 
 
 def field_names(row: object) -> tuple[Any, ...]:
     """The fields of a row, in its own order; none for a scalar."""
     if isinstance(row, Mapping):
         return tuple(row)
-    if is_record(row):
-        return tuple(row.__dataclass_fields__)  # type: ignore[attr-defined]
-    return ()
+    kind: Any = type(row)
+    return _fields_of(kind) or ()
 
 
 def plain(row: Any) -> Any:
-    """A dataclass instance as a dict of its fields (not of theirs); else the row itself."""
-    return {name: getattr(row, name) for name in field_names(row)} if is_record(row) else row
+    """An instance as a dict of plain values, as the log stores it; else the row itself."""
+    return stored(row) if is_record(row) else row
+
+
+def _stored(column: list[Any]) -> list[Any]:
+    """Values of instances as the log stores them: what an expression sees of a field must
+    not depend on whether the instance was ever made."""
+    return column if exact_types(column) <= LEAVES else list(map(stored, column))
 
 
 def fresh_rows(rows: Sequence[Any]) -> list[Any]:
@@ -100,7 +122,7 @@ def fresh_rows(rows: Sequence[Any]) -> list[Any]:
 
 
 def columns_of(rows: Sequence[Any]) -> dict[str, list[Any]] | None:
-    """The columns of rows that are all mappings, or all of one dataclass, with equal fields.
+    """The columns of rows that are all mappings, or all of one class, with equal fields.
 
     None if they are not, or have no fields. Cost: 25 ns a row and 20 ns a value.
 
@@ -120,5 +142,5 @@ def columns_of(rows: Sequence[Any]) -> dict[str, list[Any]] | None:
             return None
         return columns if sum(map(len, rows)) == len(names) * len(rows) else None
     if len(kinds) == 1:
-        return {name: list(map(attrgetter(name), rows)) for name in names}
+        return {name: _stored(list(map(attrgetter(name), rows))) for name in names}
     return None

@@ -39,6 +39,8 @@ from kappa.log.producer import Producer, ProducerHandle
 from kappa.log.promotion import Promotion
 from kappa.log.reader import LSN, Record, keys_of
 from kappa.log.recovery import RecoveryReport
+from kappa.log.registry import SchemaView
+from kappa.log.seen import decode_seen
 from kappa.log.staging import AppendResult, Draft, Written
 from kappa.log.verify import Repair, Verification
 from kappa.log.views import View
@@ -63,6 +65,7 @@ __all__ = [
     "Record",
     "RecoveryReport",
     "Repair",
+    "SchemaView",
     "Topic",
     "Verification",
     "View",
@@ -70,6 +73,7 @@ __all__ = [
     "check_name",
     "decode_bodies",
     "decode_body",
+    "decode_seen",
     "encode_body",
     "encode_columns",
     "keys_of",

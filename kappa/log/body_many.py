@@ -16,7 +16,7 @@ from kappa.codec import values
 from kappa.errors import ConfigError
 from kappa.log.body_reader import SMALL, Decoded, decode_body
 
-__all__ = ["decode_bodies"]
+__all__ = ["decode_bodies", "joined"]
 
 _INT, _LIST, _PARTS = {int}, {list}, {5}
 
@@ -52,7 +52,7 @@ def decode_bodies(
             return found
     if not bodies:
         raise ConfigError("there must be a body to read")
-    return _joined([decode_body(body, fields) for body in bodies])
+    return joined([decode_body(body, fields) for body in bodies])
 
 
 def _stream(items: list[Any], count: int, fields: Collection[str] | None) -> Decoded | None:
@@ -98,7 +98,7 @@ def _column(cells: Sequence[list[Any]], counts: list[int], at: int) -> list[Any]
     return list(chain.from_iterable(pieces))
 
 
-def _joined(pieces: list[Decoded]) -> Decoded:
+def joined(pieces: list[Decoded]) -> Decoded:
     """What was read from each, one behind the other."""
     first = pieces[0]
     times = list(chain.from_iterable([piece.times for piece in pieces]))
@@ -113,9 +113,9 @@ def _joined(pieces: list[Decoded]) -> Decoded:
     columns = {
         name: list(chain.from_iterable([columns[name] for columns in found])) for name in found[0]
     }
-    joined = Decoded(times, keys, None, first.names, columns, None)
-    joined.set_solid(_solid(pieces))
-    return joined
+    made = Decoded(times, keys, None, first.names, columns, None)
+    made.set_solid(_solid(pieces))
+    return made
 
 
 def _solid(pieces: list[Decoded]) -> frozenset[str]:

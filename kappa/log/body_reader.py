@@ -89,6 +89,25 @@ class Decoded:
         """
         self._solid = names
 
+    def with_columns(
+        self, columns: dict[str, list[Any]], names: tuple[str, ...], solid: frozenset[str]
+    ) -> Decoded:
+        """The same records with other columns."""
+        made = self._twin(names, columns, None)
+        made._solid = solid
+        return made
+
+    def with_rows(self, rows: list[Any]) -> Decoded:
+        """The same records with other values."""
+        return self._twin((), None, rows)
+
+    def _twin(
+        self, names: tuple[str, ...], columns: dict[str, list[Any]] | None, rows: list[Any] | None
+    ) -> Decoded:
+        times = self._times if self._header is None else self._header
+        assert times is not None
+        return Decoded(times, self.keys, self.offsets, names, columns, rows)
+
     def rows(self) -> list[Any]:
         """The value of each record: dicts of the decoded fields, or the stored values.
 

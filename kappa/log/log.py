@@ -317,7 +317,7 @@ class Log(Schemas):
         """Asks topics with SQL, through DuckDB (extra `sql`); see `kappa.log.query.query`."""
         from kappa.log.query import query as ask
 
-        return ask(self._store, query, as_of=as_of, **options)
+        return ask(self._store, self._registry, query, as_of=as_of, **options)
 
     def view(self, topic: str, *, as_of: int | None = None) -> View:
         """An upsert topic as a table, the last row of every key up to an LSN; see `View`."""

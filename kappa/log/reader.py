@@ -13,8 +13,8 @@ from kappa.log.body import Decoded, decode_body
 from kappa.log.catalog import Topic
 from kappa.log.heads import Head
 from kappa.log.journal import Part
+from kappa.log.seen import seen_through
 from kappa.log.store import Store
-from kappa.schemas import Resolution
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY, Instant, instant_ms
 
 if TYPE_CHECKING:  # it reads the registry's records from here
@@ -190,19 +190,16 @@ def _records(
         for lsn, part, data in zip(lsns, parts, store.read_parts(parts), strict=True):
             if not data:
                 continue  # compaction kept nothing of it
-            records = _decoded(topic, lsn, part, decode_body(data))
+            body = decode_body(data)
+            keys = keys_of(topic, body)  # as they were written
             seen = None if view is None else view.at(lsn)
             if seen is not None:
-                records = _seen(records, seen)
+                body = seen_through(seen, body)
+            records = _decoded(topic, lsn, part, body, keys)
             if not whole and wanted.cuts(part):
                 (low, high), (since, until) = wanted.offsets, wanted.times
                 records = (r for r in records if low <= r[2] < high and since <= r[4] < until)
             yield from records
-
-
-def _seen(records: Iterable[Record], seen: Resolution) -> Iterator[Record]:
-    for record in records:
-        yield record._replace(value=seen.row(record.value))
 
 
 def _planned(
@@ -231,9 +228,9 @@ def _planned(
         yield lsns, parts
 
 
-def _decoded(topic: Topic, lsn: int, part: Part, body: Decoded) -> Iterable[Record]:
+def _decoded(topic: Topic, lsn: int, part: Part, body: Decoded, keys: Any) -> Iterable[Record]:
     if body.count == 1 and body.offsets is None:
-        (key,), (value,) = keys_of(topic, body), body.rows()
+        (key,), (value,) = keys, body.rows()
         place = (topic.full_name, part[1], part[6], lsn)
         return (Record(*place, body.times[0], key, value),)
     offsets: Any
@@ -248,7 +245,7 @@ def _decoded(topic: Topic, lsn: int, part: Part, body: Decoded) -> Iterable[Reco
         offsets,
         repeat(lsn),
         body.times,
-        keys_of(topic, body),
+        keys,
         rows,
     )
     return map(Record._make, zip(*fields))

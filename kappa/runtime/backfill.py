@@ -337,6 +337,7 @@ class Backfill(Replay):
         self.wanted = replace(self.wanted, spans=self.spans)
         known = versions.versions_of(log, live.pipeline).get(number)
         self.pins = {} if known is None else _pins(plan, known)
+        self.schemas = known.schemas if known is not None and self.pins else {}
 
     def backfill(self) -> Backfilled:
         """Runs to the end; see `Replay.run` for what it raises."""
@@ -374,7 +375,7 @@ class Backfill(Replay):
                 "until": wanted.until,
             },
         )
-        made = replace(wanted, end_lsn=self.end_lsn, pins=self.pins)
+        made = replace(wanted, end_lsn=self.end_lsn, pins=self.pins, schemas=self.schemas)
         return versions.create(self.log, self.plan, made)
 
     def _through(self, job: Job, version: Version) -> RunResult:

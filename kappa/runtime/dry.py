@@ -69,6 +69,7 @@ def dry_run(
     )
     clocks = [SourceClock(step.part) for step in plan.sources if isinstance(step.part, SourceSpec)]
     topics = [log.topic(clock.spec.topic).id for clock in clocks]
+    views = versions.newest_views(log, plan)
     planner = UnitPlanner(topics, clocks, read_records=read_records, reads=reads)
     lsn = append_time = records = 0
     began = log.clock.monotonic()
@@ -79,7 +80,9 @@ def dry_run(
                 raise Stopped(f"stopped at LSN {lsn} of {end}; nothing was written")
             sources = {
                 step.index: (
-                    read_source(log, step, i, unit.lsns, unit.append_times, unit.parts[i]),
+                    read_source(
+                        log, step, i, unit.lsns, unit.append_times, unit.parts[i], views[i]
+                    ),
                     [None] * len(unit.lsns) if complete else unit.watermarks[i],
                 )
                 for i, step in enumerate(plan.sources)

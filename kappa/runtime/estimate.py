@@ -19,7 +19,7 @@ from kappa.runtime.locating import StepFailed
 from kappa.runtime.reading import read_source
 from kappa.runtime.side_inputs import present
 from kappa.runtime.units import Range, Unit, UnitPlanner
-from kappa.runtime.versions import BACKFILLS, source_names
+from kappa.runtime.versions import BACKFILLS, newest_views, source_names
 from kappa.runtime.watermarks import SourceClock
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
@@ -143,11 +143,12 @@ def _sampled(log: Log, plan: Plan, pins: Sequence[int], params: Mapping[str, Any
 
 
 def _through(log: Log, plan: Plan, executor: Executor, unit: Unit) -> None:
+    views = newest_views(log, plan)
     sources = {
         step.index: (
-            read_source(log, step, index, unit.lsns, unit.append_times, unit.parts[index]),
-            unit.watermarks[index],
+            read_source(log, step, at, unit.lsns, unit.append_times, unit.parts[at], views[at]),
+            unit.watermarks[at],
         )
-        for index, step in enumerate(plan.sources)
+        for at, step in enumerate(plan.sources)
     }
     executor.run(unit.lsns, unit.append_times, sources)

@@ -16,7 +16,7 @@ from typing import Any
 
 from kappa.batch import Batch
 from kappa.errors import ContractViolation, InternalError, OffsetOutOfRange, OperatorError
-from kappa.log import Entry, Log
+from kappa.log import Entry, Log, Part
 from kappa.plan import Plan, SourceSpec, Step
 from kappa.runtime import savepoints, side_inputs
 from kappa.runtime.delivery import Delivery, Span
@@ -30,7 +30,7 @@ from kappa.runtime.reading import read_source
 from kappa.runtime.results import OnProgress, Progress, RunOptions, RunResult
 from kappa.runtime.tuning import settle
 from kappa.runtime.units import Ceiling, Range, Unit, UnitPlanner
-from kappa.runtime.versions import LIVE, Version, targets, told_as_before
+from kappa.runtime.versions import LIVE, Version, targets, told_as_before, views_of
 from kappa.runtime.watermarks import SourceClock
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, Clock
@@ -79,6 +79,7 @@ class Job:
         self.stop = stop
         self.notes: list[str] = []
         self.store = savepoints.checkpoint_store(log, version, keep=options.keep_checkpoints)
+        self.seen = views_of(log, plan, version)
         self.clocks = [
             SourceClock(step.part) for step in plan.sources if isinstance(step.part, SourceSpec)
         ]
@@ -290,12 +291,23 @@ class Job:
     def _read(self, step: Step, index: int, unit: Unit) -> list[Batch]:
         parts = unit.parts[index]
         try:
-            return read_source(self.log, step, index, unit.lsns, unit.append_times, parts)
+            return self._rows(step, index, unit.lsns, unit.append_times, parts)
         except OffsetOutOfRange:
             kept = [(at, part) for at, part in parts if self.log.holds(part)]
             gone = sum(part.count for _, part in parts) - sum(part.count for _, part in kept)
             unit.records -= gone
-            return read_source(self.log, step, index, unit.lsns, unit.append_times, kept)
+            return self._rows(step, index, unit.lsns, unit.append_times, kept)
+
+    def _rows(
+        self,
+        step: Step,
+        index: int,
+        lsns: Sequence[int],
+        times: Sequence[int],
+        parts: Sequence[tuple[int, Part]],
+    ) -> list[Batch]:
+        written = None if self.view is None else self.view.written
+        return read_source(self.log, step, index, lsns, times, parts, self.seen[index], written)
 
     def _located(self, failed: StepFailed, unit: Unit) -> OperatorError | ContractViolation:
         """The error with the topic, partition and offset of its record, where they are known."""
@@ -305,7 +317,7 @@ class Job:
             at = unit.lsns.index(lsn)
             parts = [(0, part) for place, part in unit.parts[source] if place == at]
             ranked = replace(step, ranked=True)
-            batches = read_source(self.log, ranked, source, [lsn], [0], parts)
+            batches = self._rows(ranked, source, [lsn], [0], parts)
             return batches, {part.partition: part.base_offset for _, part in parts}
 
         return failed.error(origin_of(failed, self.plan, self.executor.instances, read))

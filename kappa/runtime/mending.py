@@ -24,12 +24,18 @@ class Mended:
     def __init__(self, log: Log, end_lsn: int) -> None:
         self.end_lsn = end_lsn
         self.parts: dict[int, tuple[Part, ...]] = {}
+        self._written: dict[Part, int] = {}
         for entry in log.entries(0):
             if entry.lsn > end_lsn:
                 break
             if _is_mended(entry):
                 assert entry.origin is not None
                 self.parts[entry.origin] = (*self.parts.get(entry.origin, ()), *entry.parts)
+                self._written |= dict.fromkeys(entry.parts, entry.lsn)
+
+    def written(self, lsn: int, part: Part) -> int:
+        """The LSN at which a part of an LSN was written: a mended one with a later schema."""
+        return self._written.get(part, lsn)
 
     def __call__(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The entries, changed."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain, repeat
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from kappa.batch import Batch
-from kappa.log import Catalog, Decoded, Part, decode_bodies, decode_body, keys_of
+from kappa.log import Catalog, Decoded, Part, SchemaView, decode_seen, keys_of
 from kappa.operators.contract import Fields
 from kappa.plan import SourceSpec, Step
 
@@ -19,6 +19,9 @@ RECORD = 0
 
 BY_BODY = frozenset({"key"})
 """Facts that a body tells of its records, so that each is decoded for itself."""
+
+
+Written: TypeAlias = "Callable[[int, Part], int]"
 
 
 class Bodies(Protocol):
@@ -41,6 +44,8 @@ def read_source(
     lsns: Sequence[int],
     append_times: Sequence[int],
     parts: Sequence[tuple[int, Part]],
+    view: SchemaView | None = None,
+    written: Written | None = None,
 ) -> list[Batch]:
     """The rows of one source in a unit, in the order (LSN, partition, offset).
 
@@ -51,6 +56,8 @@ def read_source(
         lsns: of the unit.
         append_times: of each LSN.
         parts: (index into `lsns`, part), in order.
+        view: the schema that rows are seen through; None for as they were written.
+        written: the LSN at which a part of an LSN was written, where that is another.
     """
     if not parts:
         return []
@@ -61,16 +68,18 @@ def read_source(
         if not parts:
             return []
     counts = [part.count for _, part in parts]
-    joined = (
-        decode_body(bodies[0], step.fields)
-        if len(bodies) == 1
-        else decode_bodies(bodies, step.fields)
-    )
+    wrote: Sequence[int] = ()
+    if view is not None:
+        wrote = [written(lsns[at], p) if written else lsns[at] for at, p in parts]
+    joined = decode_seen(bodies, wrote, step.fields, view)
     pieces = None
     if joined.count != sum(counts) or step.meta & BY_BODY or joined.columns is None:
         # Compacted, or of several shapes: each body for itself.
         fields = with_key(log, step, parts[0][1])
-        pieces = [decode_body(body, fields) for body in bodies]
+        pieces = [
+            decode_seen(bodies[at : at + 1], wrote[at : at + 1], fields, view)
+            for at in range(len(bodies))
+        ]
         counts = [piece.count for piece in pieces]
     runs = _runs(lsns, parts, counts)
     batch = (

@@ -13,7 +13,8 @@ from typing import Any
 
 from kappa.errors import ConfigError, IncompatibleState
 from kappa.expressions import Expression, Selector
-from kappa.log import Log
+from kappa.log import Log, SchemaView
+from kappa.operators.contract import Fields, both
 from kappa.plan import Plan, SinkSpec, SourceSpec
 from kappa.runtime.answers import lines_of, make_topic
 from kappa.runtime.delivery import Target
@@ -48,6 +49,10 @@ class Version:
         end_lsn: where a replay ends; 0 for a live version.
         closing_lsn: the append that closed all windows; 0 if there is none.
         pins: id of the topic that each source name stood for.
+        schemas: version of the schema that rows of a source are seen through, where the
+            topic had one; the newest when the version was made, so that a schema that is
+            raised later changes nothing of what the version makes of the log.
+        reads: the fields of each source that the plan reads; None for all.
         outputs: id of the topic behind each output name.
         exact: the rows are those of a full replay.
         seed: the savepoint that a live version began from, or None for the log's start.
@@ -69,6 +74,8 @@ class Version:
     end_lsn: int = 0
     closing_lsn: int = 0
     pins: dict[str, int] = field(default_factory=dict)
+    schemas: dict[str, int] = field(default_factory=dict)
+    reads: dict[str, list[str] | None] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     exact: bool = True
     seed: str | None = None
@@ -167,9 +174,21 @@ def create(
     if lines:
         make_topic(log, plan.pipeline)
     seen = pinned(log, plan, before.side_inputs if before else {}, refresh=refresh_side_inputs)
-    pins = version.pins or {name: log.topic(name).id for name in source_names(plan)}
+    pins, schemas = version.pins, version.schemas
+    if not pins:
+        pins = {name: log.topic(name).id for name in source_names(plan)}
+        schemas = newest_schemas(log, pins)
     outputs = {target.topic: _make_topic(log, version, target) for target in _wanted_topics(plan)}
-    bound = replace(version, pins=pins, outputs=outputs, made=end, answers=lines, side_inputs=seen)
+    bound = replace(
+        version,
+        pins=pins,
+        schemas=schemas,
+        reads=reads_of(plan),
+        outputs=outputs,
+        made=end,
+        answers=lines,
+        side_inputs=seen,
+    )
     bound.save(log)
     first = {name: bound.version for name in outputs if name not in log.catalog.aliases}
     if first:
@@ -180,6 +199,37 @@ def create(
 def source_names(plan: Plan) -> list[str]:
     """The topics that a plan reads, as they were named."""
     return [step.part.topic for step in plan.sources if isinstance(step.part, SourceSpec)]
+
+
+def newest_schemas(log: Log, pins: Mapping[str, int]) -> dict[str, int]:
+    """The version of each source's schema that is the newest now, where it has one."""
+    known = {name: log.topic_schemas(topic_id) for name, topic_id in pins.items()}
+    return {name: one.newest.version for name, one in known.items() if one is not None}
+
+
+def views_of(log: Log, plan: Plan, version: Version) -> list[SchemaView | None]:
+    """How rows of each source are seen, in the order of the plan's sources."""
+    found: list[SchemaView | None] = []
+    for name in source_names(plan):
+        known = log.topic_schemas(version.pins[name]) if name in version.schemas else None
+        number = version.schemas.get(name)
+        found.append(None if known is None else known.view(number, newer=True))
+    return found
+
+
+def newest_views(log: Log, plan: Plan) -> list[SchemaView | None]:
+    """The same, through the newest schemas."""
+    known = map(log.topic_schemas, source_names(plan))
+    return [None if one is None else one.view() for one in known]
+
+
+def reads_of(plan: Plan) -> dict[str, list[str] | None]:
+    """The fields of each topic that a plan reads; None for all."""
+    found: dict[str, Fields] = {}
+    for step in plan.sources:
+        assert isinstance(step.part, SourceSpec)
+        found[step.part.topic] = both(found.get(step.part.topic, frozenset()), step.fields)
+    return {name: None if read is None else sorted(read) for name, read in found.items()}
 
 
 def _check_owners(log: Log, plan: Plan, version: Version) -> None:

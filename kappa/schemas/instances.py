@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 import typing
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -152,7 +153,12 @@ def _positional(cls: Any, kind: str | None) -> bool:
     if kind == "dataclass":
         own = [one for one in dataclasses.fields(cls) if one.init]
         return bool(own) and not any(one.kw_only for one in own)
-    return kind == "Struct" and bool(cls.__struct_fields__) and not cls.__struct_config__.kw_only
+    if kind != "Struct":
+        return False
+    taken = inspect.signature(cls).parameters.values()
+    return tuple(one.name for one in taken) == cls.__struct_fields__ and not any(
+        one.kind is one.KEYWORD_ONLY for one in taken
+    )
 
 
 def _validated(cls: Any, row: Any) -> Any:

@@ -138,10 +138,19 @@ class Resolution:
         """Rows as the reader has them."""
         return list(rows) if self.same else list(map(self.row, rows))
 
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """The fields that rows have; None where that is not known."""
-        return None if self._open or not self._reads else tuple(r.field.name for r in self._reads)
+    def names(self, names: Collection[str]) -> tuple[str, ...]:
+        """The fields of rows that had these as the writer's, in the order of `columns`."""
+        if self.same:
+            return tuple(names)
+        made = dict.fromkeys(
+            read.field.name
+            for read in self._reads
+            if read.source in names or read.field.default is not MISSING
+        )
+        if self._open:
+            taken = {read.source for read in self._reads}
+            made |= dict.fromkeys(name for name in names if name not in taken)
+        return tuple(made)
 
     def sources(self, fields: Collection[str] | None) -> frozenset[str] | None:
         """The writer's fields from which some of the reader's are made; None for all."""

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kappa.log.body import Decoded, decode_bodies, decode_body
+from kappa.log.body import Decoded
 from kappa.log.catalog import Topic
 from kappa.log.journal import Entry, Part
+from kappa.log.registry import SchemaView
+from kappa.log.seen import decode_seen
 from kappa.log.store import Store
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
@@ -58,12 +60,14 @@ class TopicParts:
         topic: what to read.
         end: the last LSN.
         voided: appends to leave out.
+        view: the schema that rows are seen through; None for as they were written.
     """
 
     store: Store
     topic: Topic
     end: int
     voided: frozenset[int]
+    view: SchemaView | None = None
 
     def groups(self) -> Iterator[Group]:
         """The whole of it, group by group. Cost: 3 µs per append of the log."""
@@ -115,10 +119,11 @@ class TopicParts:
             return
         if not each:
             counts = [part.count for _, part, _ in held]
-            joined = decode_bodies([body for _, _, body in held], fields)
+            lsns = [entry.lsn for entry, _, _ in held]
+            joined = decode_seen([body for _, _, body in held], lsns, fields, self.view)
             if joined.count == sum(counts):
                 yield Piece([e for e, _, _ in held], [p for _, p, _ in held], counts, joined)
                 return
         for entry, part, body in held:
-            decoded = decode_body(body, fields)
+            decoded = decode_seen([body], [entry.lsn], fields, self.view)
             yield Piece([entry], [part], [decoded.count], decoded)

@@ -13,6 +13,7 @@ from kappa.log.catalog import Catalog
 from kappa.log.query.folders import select_from
 from kappa.log.query.result import RESULT, Result
 from kappa.log.query.statement import LATEST, RECORDS, Statement, TableName, parse
+from kappa.log.registry import Registry
 from kappa.log.store import Store
 
 __all__ = ["query"]
@@ -26,6 +27,7 @@ _SETTINGS = {
 
 def query(
     store: Store,
+    registry: Registry,
     text: str,
     *,
     as_of: int | None = None,
@@ -39,10 +41,12 @@ def query(
     key. `records.x` and `latest.x` say which of the two is meant. Columns are the fields,
     and where the query names them `_time`, `_append_time`, `_lsn`, `_partition`, `_offset`
     and `_key`; `_value` holds values that are no mappings. Only the fields and, by `_time`
-    and `_lsn`, the parts of the log that the query needs are read.
+    and `_lsn`, the parts of the log that the query needs are read. Rows of a topic with a
+    schema are seen through the newest as of then.
 
     Args:
         store: of the log.
+        registry: the topics' schemas.
         text: one SELECT; `AS OF 12` at its end, or `AT (VERSION => 12)` behind a table,
             asks the log as it stood after that LSN.
         as_of: the same; the end of the log by default.
@@ -77,7 +81,7 @@ def query(
         for name, table in (tables or {}).items():
             if not isinstance(table, str | os.PathLike):
                 connection.register(name, table)
-        found = _topic_tables(store, statement, lsn, catalogs, own=set(tables or ()))
+        found = _topic_tables(store, registry, statement, lsn, catalogs, own=set(tables or ()))
         for name, table in found.items():
             connection.register(name, table)
         while True:
@@ -131,6 +135,7 @@ def _connect(zone: str) -> Any:
 
 def _topic_tables(
     store: Store,
+    registry: Registry,
     statement: Statement,
     lsn: int,
     catalogs: dict[int, Catalog],
@@ -145,14 +150,19 @@ def _topic_tables(
         at = lsn if table.as_of is None else table.as_of
         if at not in catalogs:
             catalogs[at] = catalog_at(store, at)
-        made = _topic_table(store, statement, table, catalogs[at], at)
+        made = _topic_table(store, registry, statement, table, catalogs[at], at)
         if made is not None:
             found[table.internal] = made
     return found
 
 
 def _topic_table(
-    store: Store, statement: Statement, table: TableName, catalog: Catalog, lsn: int
+    store: Store,
+    registry: Registry,
+    statement: Statement,
+    table: TableName,
+    catalog: Catalog,
+    lsn: int,
 ) -> Any:
     """One topic as a table; None if there is no such topic, and it may be something else."""
     from kappa.log.query.newest import newest_offsets
@@ -167,7 +177,9 @@ def _topic_table(
         return None
     if topic.id not in store.ledger.heads:
         raise UnknownTopic(f"topic {topic.full_name} was deleted since LSN {lsn}")
-    parts = TopicParts(store, topic, lsn, frozenset(catalog.voided))
+    known = registry.of(topic.id)
+    view = None if known is None else known.as_of(lsn)
+    parts = TopicParts(store, topic, lsn, frozenset(catalog.voided), view)
     last = table.schema == LATEST or (topic.compact and table.schema != RECORDS)
     return TopicTable(parts, statement, newest=newest_offsets(parts) if last else None)
 
