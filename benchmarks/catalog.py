@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.checked import WithContract, WithSchema, WithSchemaSmall
 from benchmarks.harness import Workload
 from benchmarks.keyed import RunningTotals, StatefulMap
 from benchmarks.logs import AppendAlways, AppendLarge, AppendMany, AppendOne, ScanColumns, ScanRows
@@ -30,5 +31,8 @@ WORKLOADS: dict[str, type[Workload]] = {
         Checkpoints,
         Recovery,
         SmallAppends,
+        WithSchema,
+        WithSchemaSmall,
+        WithContract,
     )
 }

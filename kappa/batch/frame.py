@@ -15,6 +15,7 @@ class Frame(Sequence[dict[str, Any]]):
     Args:
         columns: the values of every field, all of one length.
         count: number of records, where there are no fields.
+        solid: columns known to be exactly int throughout, or exactly float.
 
     Raises:
         ConfigError: columns of different lengths.
@@ -24,13 +25,20 @@ class Frame(Sequence[dict[str, Any]]):
     (2, {'a': 2, 'b': 'x'}, {'a': [2], 'b': ['x']})
     """
 
-    __slots__ = ("_rows", "columns")
+    __slots__ = ("_rows", "columns", "solid")
 
-    def __init__(self, columns: Mapping[str, list[Any]], count: int = 0) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, list[Any]],
+        count: int = 0,
+        *,
+        solid: frozenset[str] = frozenset(),
+    ) -> None:
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise ConfigError(f"columns of different lengths: {lengths}")
         self.columns = dict(columns)
+        self.solid = solid
         self._rows = next(iter(lengths.values()), count)
 
     def __len__(self) -> int:
@@ -45,7 +53,8 @@ class Frame(Sequence[dict[str, Any]]):
     def __getitem__(self, at: int | slice) -> dict[str, Any] | Frame:
         if isinstance(at, slice):
             rows = len(range(*at.indices(self._rows)))
-            return Frame({name: column[at] for name, column in self.columns.items()}, rows)
+            columns = {name: column[at] for name, column in self.columns.items()}
+            return Frame(columns, rows, solid=self.solid)
         if not -self._rows <= at < self._rows:
             raise IndexError(at)
         return {name: column[at] for name, column in self.columns.items()}
@@ -59,4 +68,4 @@ class Frame(Sequence[dict[str, Any]]):
     def take(self, places: Sequence[int]) -> Frame:
         """The records at these places."""
         columns = {name: [column[at] for at in places] for name, column in self.columns.items()}
-        return Frame(columns, len(places))
+        return Frame(columns, len(places), solid=self.solid)

@@ -69,7 +69,7 @@ class Guard:
         """The records, as columns of just the fields that matter where all have them."""
         times = [0] * len(rows)
         if isinstance(rows, Frame):
-            return Batch.of_columns(rows.columns, times)
+            return Batch.of_columns(rows.columns, times, solid=rows.solid)
         if self.fields is None:
             return Batch.of_rows(list(rows), times)
         try:

@@ -6,13 +6,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from kappa.batch import Frame
+from kappa.codec.columns import solid
 from kappa.errors import SchemaViolation
 from kappa.log.body import columns_of
 from kappa.log.refusals import Rows
 from kappa.log.registry import TopicSchemas
-from kappa.schemas import Problem
+from kappa.schemas import Fitting, Problem
 
-__all__ = ["fit_columns", "fit_rows"]
+__all__ = ["fit_columns", "fit_rows", "framed"]
+
+MIN_FRAMED = 8
+"""Below, making columns known takes longer than looking at them again."""
+
+
+def framed(values: Sequence[Any]) -> Sequence[Any]:
+    """Dicts of the same fields as columns with what is known of their types.
+
+    What follows (contract, schema, encoding) then neither gathers nor looks at them again.
+    """
+    if isinstance(values, Frame) or len(values) < MIN_FRAMED:
+        return values
+    names, found = columns_of(values)
+    if not names:
+        return values
+    columns = dict(zip(names, found))
+    return Frame(columns, len(values), solid=frozenset(n for n in names if solid(columns[n])))
 
 
 def fit_rows(rows: Rows, schemas: TopicSchemas, *, divert: bool = False) -> None:
@@ -42,8 +60,9 @@ def fit_rows(rows: Rows, schemas: TopicSchemas, *, divert: bool = False) -> None
 def _fitted(values: Sequence[Any], schemas: TopicSchemas) -> Sequence[Any] | None:
     fitting, count = schemas.fitting, len(values)
     if isinstance(values, Frame):
-        columns = fitting.columns(values.columns, count) if values.columns else None
-        return None if columns is None else Frame(columns, count)
+        return _fitted_frame(values, fitting)
+    if count == 1 and fitting.whole(values[0]):
+        return values
     names, found = columns_of(values)
     if names:
         columns = fitting.columns(dict(zip(names, found)), count)
@@ -53,6 +72,17 @@ def _fitted(values: Sequence[Any], schemas: TopicSchemas) -> Sequence[Any] | Non
         return rows
     names, found = columns_of(rows)  # with what they lacked, all may have the same fields
     return Frame(dict(zip(names, map(list, found))), count) if names else rows
+
+
+def _fitted_frame(values: Frame, fitting: Fitting) -> Frame | None:
+    if not values.columns:
+        return None
+    given, count = values.columns, len(values)
+    columns = fitting.columns(given, count, values.solid)
+    if columns is None:
+        return None
+    same = frozenset(name for name in values.solid if columns.get(name) is given[name])
+    return Frame(columns, count, solid=same)
 
 
 def _reasons(values: Sequence[Any], schemas: TopicSchemas) -> dict[int, str]:

@@ -20,7 +20,7 @@ from kappa.contracts.guard import Guard
 from kappa.errors import ConfigError, RecordRefused
 from kappa.log.body import Body, encode_body, encode_columns
 from kappa.log.catalog import Topic
-from kappa.log.fitted import fit_rows
+from kappa.log.fitted import fit_rows, framed
 from kappa.log.refusals import Rows, unreadable
 from kappa.log.registry import TopicSchemas
 from kappa.schemas.instances import plain_rows
@@ -84,6 +84,8 @@ def encode_rows(
     rows = Rows(topic, listed(values), key, time, None if guard is None else guard.name)
     if schemas is not None:
         rows.values = plain_rows(rows.values)
+    if guard is not None or schemas is not None:
+        rows.values = framed(rows.values)
     if guard is not None:
         rows.set_aside(guard.aside(rows.values))
     if schemas is not None:
@@ -286,7 +288,7 @@ def _split(
 def _body(topic: Topic, times: list[int], rows: Sequence[Any], keys: list[Any] | None) -> Body:
     codec, where = topic.codec, topic.full_name
     if isinstance(rows, Frame) and rows.columns:
-        return encode_columns(times, rows.columns, keys, codec=codec, where=where)
+        return encode_columns(times, rows.columns, keys, codec=codec, where=where, solid=rows.solid)
     return encode_body(times, list(rows), keys, codec=codec, where=where)
 
 

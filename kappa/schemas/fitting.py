@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from itertools import chain, islice
 from operator import attrgetter, itemgetter
-from typing import Any, TypeAlias
+from struct import error
+from typing import Any, NamedTuple, TypeAlias
 
-from kappa.codec.columns import exact_types
+from kappa.codec.columns import exact_types, pack_ints
 from kappa.schemas.checking import MAX_DEPTH, Problem, problems
 from kappa.schemas.schema import Schema
 from kappa.schemas.types import (
@@ -44,6 +45,7 @@ MAX_PROBLEMS = 100
 
 Column: TypeAlias = "list[Any]"
 Check: TypeAlias = "Callable[[Column], Column | None]"
+NOTHING: frozenset[type] = frozenset()
 _FLOAT, _NULL, _STR = frozenset({float}), frozenset({type(None)}), frozenset({str})
 
 
@@ -70,13 +72,18 @@ class Fitting:
         self._root = self._check(root)
         if isinstance(root, Record):
             self._fields = {one.name: (one, self._check(one.type)) for one in root.fields}
+        self._plain = {name: _solid_type(one.type) for name, (one, _) in self._fields.items()}
+        self._leaves = _leaves(root)
 
-    def columns(self, columns: dict[str, Column], count: int) -> dict[str, Column] | None:
+    def columns(
+        self, columns: dict[str, Column], count: int, solid: frozenset[str] = frozenset()
+    ) -> dict[str, Column] | None:
         """The columns of rows that all have the same fields, as they are to be stored.
 
         Args:
             columns: by field.
-            count: rows.
+            count: rows, at least one.
+            solid: columns known to be exactly int throughout, or exactly float.
 
         Returns:
             the columns, with defaults for fields that are missing; None if a row misfits.
@@ -91,7 +98,10 @@ class Fitting:
                     return None
                 made[name] = column
                 continue
-            fitted = known[1](column)
+            if name in solid and type(column[0]) is self._plain.get(name):
+                fitted = column if type(column[0]) is float else _bounded(known[0].type, column)
+            else:
+                fitted = known[1](column)
             if fitted is None:
                 return None
             made[name] = fitted
@@ -103,6 +113,21 @@ class Fitting:
                     elif field.required:
                         return None
         return made
+
+    def whole(self, row: Any) -> bool:
+        """Whether a row surely is stored as it is; cheaper than `columns` for a single one.
+
+        Cost: 0.2 µs per field.
+        """
+        leaves = self._leaves
+        if leaves is None or type(row) is not dict or (len(row) != len(leaves) and not self._open):
+            return False
+        for name, leaf in leaves.items():
+            value = row.get(name, MISSING)
+            kind = type(value)
+            if kind not in leaf.free and (kind not in leaf.stored or not leaf.holds(value)):
+                return False
+        return True
 
     def rows(self, rows: Column) -> Column | None:
         """Rows as they are to be stored; None if one misfits."""
@@ -185,6 +210,56 @@ class Fitting:
         return self._named[record.name]
 
 
+class _Leaf(NamedTuple):
+    """Of a field without parts: the exact types of its values as they are stored."""
+
+    free: frozenset[type]
+    stored: frozenset[type]
+    holds: Callable[[Any], bool]
+
+
+def _leaves(root: Type) -> dict[str, _Leaf] | None:
+    """All fields of a record, if none has parts and all have to be there."""
+    if not isinstance(root, Record):
+        return None
+    found: dict[str, _Leaf] = {}
+    for field in root.fields:
+        type_, null = field.type, NOTHING
+        if isinstance(type_, Union) and len(type_.branches) == 2 and type_.nullable:
+            (type_,) = [one for one in type_.branches if not isinstance(one, Null)]
+            null = _NULL
+        if not type_.classes or isinstance(type_, List | Map | Record) or not field.required:
+            return None
+        stored = _FLOAT if isinstance(type_, Float) else type_.classes
+        holds = _within(type_) if isinstance(type_, Int) else type_.holds
+        found[field.name] = _Leaf((type_.free & stored) | null, stored, holds)
+    return found
+
+
+def _within(type_: Int) -> Callable[[Any], bool]:
+    low, high = type_.low, type_.high
+    return lambda value: low <= value <= high
+
+
+def _solid_type(type_: Type) -> type | None:
+    """The Python type of a column that fits whatever its values, but for their bounds."""
+    if isinstance(type_, Float) and type_.bits == 64:
+        return float
+    return int if isinstance(type_, Int) else None
+
+
+def _bounded(type_: Type, column: Column) -> Column | None:
+    """The column, if all of its ints lie within the bounds of the type."""
+    assert isinstance(type_, Int)
+    if type_.bits == 64:
+        try:
+            pack_ints(column)  # half of what the least and the greatest cost
+        except error:
+            return None
+        return column
+    return column if min(column) >= type_.low and max(column) <= type_.high else None
+
+
 def _same(column: Column) -> Column:
     return column
 
@@ -202,12 +277,10 @@ def _leaf(type_: Type) -> Check:
 
 
 def _int(type_: Int) -> Check:
-    low, high, classes = type_.low, type_.high, type_.classes
+    classes = type_.classes
 
     def check(column: Column) -> Column | None:
-        if exact_types(column) != classes:
-            return None
-        return column if min(column) >= low and max(column) <= high else None
+        return _bounded(type_, column) if exact_types(column) == classes else None
 
     return check
 
