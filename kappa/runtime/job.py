@@ -117,7 +117,7 @@ class Job:
         )
         self.planner.seen = self.position
         self.notes += told_as_before(log, plan, version)
-        self.late_lines = LateLines(plan.pipeline, self.executor.counters, log.clock)
+        self.late_lines = LateLines(plan, self.executor.counters, log.clock)
         settle()
         self.began = self.clock.monotonic()
         self.last_checkpoint = self.began

@@ -1,11 +1,15 @@
-"""Log lines about late records, so that they are seen though nobody reads the side "late"."""
+"""Log lines about late records, so that they are seen where nobody reads the side "late"."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 
+from kappa.plan import Plan
 from kappa.time import Clock
+
+LATE = "late"
+NOTHING: Mapping[str, int] = {}
 
 logger = logging.getLogger("kappa.runtime")
 
@@ -16,8 +20,10 @@ LATE_LINE_SECONDS = 60.0
 class LateLines:
     """Says how many records came too late, at most one line per step and `every` seconds.
 
+    Steps whose side "late" goes somewhere are left out: whoever sent it there looks there.
+
     Args:
-        pipeline: its name, for the line.
+        plan: of the run.
         counters: per step name, of which "late" is read.
         clock: that of the log.
         every: seconds between two lines about a step.
@@ -27,13 +33,15 @@ class LateLines:
 
     def __init__(
         self,
-        pipeline: str,
+        plan: Plan,
         counters: Mapping[str, Mapping[str, int]],
         clock: Clock,
         *,
         every: float = LATE_LINE_SECONDS,
     ) -> None:
-        self._pipeline = pipeline
+        self._pipeline = plan.pipeline
+        read = {edge.node for step in plan.steps for edge in step.inputs if edge.output == LATE}
+        self._steps = [step.name for step in plan.steps if step.index not in read]
         self._counters = counters
         self._clock = clock
         self._every = every
@@ -41,8 +49,8 @@ class LateLines:
 
     def look(self, lsn: int, *, last: bool = False) -> None:
         """Tells of what is new up to an LSN, if it is time to, or for the last time."""
-        for step, counts in self._counters.items():
-            count = counts.get("late", 0)
+        for step in self._steps:
+            count = self._counters.get(step, NOTHING).get(LATE, 0)
             if not count:
                 continue
             told, when = self._told.get(step, (0, 0.0))

@@ -7,11 +7,13 @@ import pytest
 from kappa import Log, ManualClock, Pipeline, Tumbling, agg
 from kappa.runtime.lateness import LATE_LINE_SECONDS, LateLines
 
+STEP = "clicks per 10 ms"
+
 
 def counting() -> Pipeline:
     pipeline = Pipeline("p")
     clicks = pipeline.source("clicks").key_by("k").window(Tumbling(10))
-    clicks.aggregate(n=agg.count()).named("clicks per 10 ms").to("out")
+    clicks.aggregate(n=agg.count()).named(STEP).to("out")
     return pipeline
 
 
@@ -38,13 +40,23 @@ def test_a_run_without_late_records_says_nothing(log, caplog):
     assert caplog.records == []
 
 
+def test_who_reads_the_side_is_not_told(log, caplog):
+    pipeline = Pipeline("p")
+    clicks = pipeline.source("clicks").key_by("k").window(Tumbling(10))
+    counts = clicks.aggregate(n=agg.count())
+    counts.to("out")
+    counts.side("late").to("too_late")
+    assert pipeline.run(log, until_idle=True).late == 2
+    assert caplog.records == []
+
+
 def test_a_step_is_told_of_once_and_then_now_and_then(caplog):
-    clock, counts = ManualClock(0), {"a": {"late": 0}, "b": {}}
-    lines = LateLines("p", counts, clock)
+    clock, counts = ManualClock(0), {STEP: {"late": 0}}
+    lines = LateLines(counting().plan(), counts, clock)
 
     def told(late: int, after: float, last: bool = False) -> list[str]:
         caplog.clear()
-        counts["a"]["late"] = late
+        counts[STEP]["late"] = late
         clock.advance(int(after * 1000))
         lines.look(7, last=last)
         return [record.getMessage() for record in caplog.records]
