@@ -31,6 +31,7 @@ COMMANDS = {
     "replay": "kappa.cli.runs",
     "rollback": "kappa.cli.versions",
     "run": "kappa.cli.runs",
+    "schema": "kappa.cli.schemas",
     "sql": "kappa.cli.sql",
     "topic": "kappa.cli.topics",
     "verify": "kappa.cli.verify",

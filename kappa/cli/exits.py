@@ -7,7 +7,7 @@ from kappa.errors import ConfigError, KappaError, LogLocked, MissingExtra
 OK = 0  # done
 FAILED = 1  # it was tried and failed; the message says why
 USAGE = 2  # wrong arguments, configuration or pipeline; nothing was read or written
-DIFFERENT = 3  # `diff` or `verify` found differences, `log verify` found damage
+DIFFERENT = 3  # `diff`, `verify` or a `check` found something, `log verify` found damage
 BUSY = 4  # another process holds what is asked for; try again later
 INTERRUPTED = 130  # Ctrl-C; a run has stopped at a checkpoint
 TERMINATED = 143  # SIGTERM; likewise

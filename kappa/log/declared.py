@@ -7,10 +7,10 @@ fit. What it breaks is listed whole: the versions, the fields, and the pipelines
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from kappa.errors import ConfigError, IncompatibleSchema
 from kappa.log.body import encode_body
@@ -37,6 +37,7 @@ from kappa.schemas.compatibility import DEFAULT_MODE, check_mode
 
 __all__ = [
     "Declared",
+    "Reads",
     "check_schema",
     "declare",
     "mode_of",
@@ -44,6 +45,9 @@ __all__ = [
     "schema_of_topic",
     "set_schema",
 ]
+
+Reads: TypeAlias = "Mapping[str, Collection[str] | None]"
+"""The fields of each topic, by its name, that a plan reads; None for all."""
 
 CHECK_ROWS = 4096
 """Rows that are checked at once when a topic with rows gets its first schema."""
@@ -197,12 +201,17 @@ def _home(store: Store) -> Topic:
 
 
 def check_schema(
-    store: Store, topic: Topic, known: TopicSchemas | None, schema: Schema, mode: str
+    store: Store,
+    topic: Topic,
+    known: TopicSchemas | None,
+    schema: Schema,
+    mode: str,
+    others: Mapping[str, Reads] | None = None,
 ) -> Declared:
-    """What a schema would break, and who reads it; a first one breaks nothing."""
+    """What a schema would break, and who reads it; a first one has to fit the rows."""
     _check_fields(topic, schema)
     if known is None:
-        return Declared(mode, [], [], {})
+        return Declared(mode, _misfits(store, topic, schema, mode), [], {})
     found = breaks(schema, [(one.version, one.schema) for one in known.versions], mode)
     removed = _removed(known.newest.schema, schema)
     touched = {one.field.partition(".")[0].partition("[")[0] for one in found} | set(removed)
@@ -210,6 +219,10 @@ def check_schema(
         if field.name in touched:
             touched.update(field.aliases)
     readers = readers_of(store.ledger.catalog.versions, topic, touched)
+    for name, reads in (others or {}).items():
+        read = _touched(reads, touched)
+        if read:
+            readers[name] = read
     return Declared(mode, found, removed, readers)
 
 
@@ -231,15 +244,20 @@ def readers_of(
     """
     found: dict[str, tuple[str, ...]] = {}
     for (pipeline, version), data in sorted(versions.items()):
-        for name, topic_id in data.get("pins", {}).items():
-            if topic_id != topic.id or not fields:
-                continue
-            reads = data.get("reads", {}).get(name)
-            read = sorted(fields if reads is None or "" in fields else fields.intersection(reads))
-            if read:
-                shown = tuple(one or "the row" for one in read)
-                found[f"{pipeline}@{version}"] = shown
+        names = [name for name, pin in data.get("pins", {}).items() if pin == topic.id]
+        reads = data.get("reads", {})
+        read = _touched({name: reads.get(name) for name in names}, fields)
+        if read:
+            found[f"{pipeline}@{version}"] = read
     return found
+
+
+def _touched(reads: Reads, fields: set[str]) -> tuple[str, ...]:
+    """Of some fields, those that are read by a name of the topic; all where that is not known."""
+    found: set[str] = set()
+    for names in reads.values():
+        found |= fields if names is None or "" in fields else fields.intersection(names)
+    return tuple(one or "the row" for one in sorted(found))
 
 
 def _refused(topic: Topic, found: Declared) -> IncompatibleSchema:
@@ -327,6 +345,15 @@ def replace_row(problem: Any) -> str:
     """A problem's sentence without the number of the row."""
     what = f"field {problem.field!r}" if problem.field else "the value"
     return f"{what}: expected {problem.expected}, got {problem.got}"
+
+
+def _misfits(store: Store, topic: Topic, schema: Schema, mode: str) -> list[Break]:
+    """The first record that does not fit a first schema, if there is one."""
+    try:
+        _check_rows(store, topic, schema, mode, after=0)
+    except IncompatibleSchema as error:
+        return [Break(0, "backward", error.field or "", error.message.partition(";")[0])]
+    return []
 
 
 def _chunks(records: Iterator[Any]) -> Iterator[list[Any]]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kappa.errors import ConfigError
 from kappa.log.catalog import Topic
-from kappa.log.declared import Declared, check_schema, declare, mode_of, schema_of_topic, set_schema
+from kappa.log.declared import (
+    Declared,
+    Reads,
+    check_schema,
+    declare,
+    mode_of,
+    schema_of_topic,
+    set_schema,
+)
 from kappa.log.reader import Record
 from kappa.log.registry import Registry, SchemaVersion, SchemaView, TopicSchemas
 from kappa.log.store import Store
@@ -84,18 +92,27 @@ class Schemas:
         return set_schema(self._store, self._registry, found, wanted, compatibility)
 
     def check_schema(
-        self, topic: str, schema: Any, *, compatibility: str | None = None
+        self,
+        topic: str,
+        schema: Any,
+        *,
+        compatibility: str | None = None,
+        others: Mapping[str, Reads] | None = None,
     ) -> Declared:
         """What `set_schema` would say of a schema, without setting it; true if it may be set.
 
         Args:
             topic, schema, compatibility: as for `set_schema`.
+            others: pipelines that have not run on the log, with the fields of each topic that
+                they read, as a version records them.
         """
         found = self.topic(topic)
         self._store.refresh()
         known = self._registry.of(found.id)
         wanted = schema_of_topic(schema, known)
-        return check_schema(self._store, found, known, wanted, mode_of(known, compatibility))
+        return check_schema(
+            self._store, found, known, wanted, mode_of(known, compatibility), others
+        )
 
     def schemas(self, topic: str | tuple[str, int | None]) -> tuple[SchemaVersion, ...]:
         """The versions of a topic's schema, oldest first; none if it has no schema."""

@@ -76,7 +76,7 @@ class Break:
     """One thing that a new schema breaks.
 
     Attributes:
-        version: the version that it does not go with.
+        version: the version that it does not go with; 0 for records older than any.
         direction: "backward": the new one cannot read that version's rows; "forward": that
             version cannot read the new one's.
         field: the path to what breaks, as the reader names it; "" for the row itself.
@@ -89,6 +89,8 @@ class Break:
     problem: str
 
     def __str__(self) -> str:
+        if self.version == 0:
+            return self.problem
         if self.direction == "backward":
             what = f"it cannot read what version {self.version} wrote"
         else:
