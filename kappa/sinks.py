@@ -22,9 +22,11 @@ takes them back.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
+from zlib import crc32
 
 from kappa.batch import Batch
 from kappa.state import StepState
@@ -209,6 +211,22 @@ class Sink:
     def describe(self) -> str:
         """One line for `explain`."""
         return "visible at each checkpoint"
+
+
+def lock_of(target: str, version: int) -> str:
+    """The name of the lock, in the log, that who changes what a sink has written holds.
+
+    Args:
+        target: of the sink; a path however it is spelled.
+        version: whose number stands for "{version}" in it.
+
+    >>> lock_of("lake/v{version}", 2) == lock_of("./lake/v2", 7)
+    True
+    """
+    place = target.replace("{version}", str(version))
+    if "://" not in place:
+        place = os.path.abspath(place)  # noqa: PTH100  # links stay
+    return f"sink {crc32(place.encode()):08x}"
 
 
 PLACE: Mapping[str, bool] = {"place": True}

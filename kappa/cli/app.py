@@ -33,6 +33,7 @@ COMMANDS = {
     "run": "kappa.cli.runs",
     "schema": "kappa.cli.schemas",
     "sql": "kappa.cli.sql",
+    "table": "kappa.cli.table",
     "topic": "kappa.cli.topics",
     "verify": "kappa.cli.verify",
 }

@@ -15,6 +15,7 @@ record, so loading a file again, or after a crash, appends only what is new.
 - `load`      the loop: read, convert, send, count
 - `files`     files that a pipeline reads through a topic, whole or as they come
 - `tables`    sinks that write files, partition by partition
+- `lake`      such a table for those who look after it
 
 A line that cannot be read is a `Broken`: the loader stops at it (the default), skips
 it, or sends it to the topic's dead letters.
@@ -22,6 +23,7 @@ it, or sends it to the topic's dead letters.
 
 from kappa.connect.celltypes import CellTypes
 from kappa.connect.files import Files
+from kappa.connect.lake import Lake
 from kappa.connect.lines import Broken
 from kappa.connect.load import LoadProgress, LoadResult, load, load_all
 from kappa.connect.sources import Reading
@@ -35,6 +37,7 @@ __all__ = [
     "CellTypes",
     "Files",
     "JsonLinesSink",
+    "Lake",
     "LoadProgress",
     "LoadResult",
     "ParquetSink",

@@ -135,7 +135,7 @@ def listed(place: str | Path, reading: Reading) -> list[Listed]:
         found = []
     if text == "-" or found == [text]:
         return [Listed(name, _told(name, text, reading)) for name in found]
-    tables = [one for root in _roots(text, found) if (one := _shown(root)) is not None]
+    tables = [one for root in _roots(text, found) if (one := shown_at(root)) is not None]
     units = [(one.root, list(_of_table(one, text, reading))) for one in tables]
     for name in found:
         if not any(_full(name).startswith(f"{one.root}/") for one in tables):
@@ -178,7 +178,8 @@ def _above(name: str) -> Iterator[str]:
         yield f"{scheme}{sign}{rest}"
 
 
-def _shown(root: str) -> Shown | None:
+def shown_at(root: str) -> Shown | None:
+    """The table in a folder, given by its URL or full path; None if there is none."""
     above, _, last = root.rpartition("/")
     if not is_url(root) and not Path(f"{above}/.{last}.kappa").is_dir():
         return None

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
 from kappa.errors import ConfigError, SinkError
 from kappa.log import Log, NamedLock
@@ -24,7 +23,7 @@ from kappa.plan import Plan, Step
 from kappa.runtime.delivery import Span, by_lsn
 from kappa.runtime.executor import Output
 from kappa.runtime.versions import BACKFILLS, LIVE, REPLAYING, Version
-from kappa.sinks import OVERWRITE, WRITE, Change, Mark, Sink, SinkContext, SinkInstance
+from kappa.sinks import OVERWRITE, WRITE, Change, Mark, Sink, SinkContext, SinkInstance, lock_of
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY
 
@@ -178,7 +177,8 @@ class Outlets:
     def _held(self, step: Step) -> NamedLock:
         """Holds what a sink writes against a backfill's swap, or another writer's commit."""
         where = getattr(step.part, "target", "") or step.name
-        return self.log.lock(f"sink {crc32(where.encode()):08x}", timeout=SWAP_TIMEOUT)
+        number = self.effects.target or self.version.version
+        return self.log.lock(lock_of(where, number), timeout=SWAP_TIMEOUT)
 
     def _is_live(self, owner: str) -> bool:
         """Whether who adds to a table, or may begin to at any time, is a version that goes on."""

@@ -90,3 +90,22 @@ def test_wrong_ranges_are_usage_errors(loaded):
     assert done.code == exits.USAGE
     done = loaded("backfill", "pipelines.py:ten", "--since", "1970-01-04T00:00", "--until", "today")
     assert (done.code, "no time zone" in done.err) == (exits.USAGE, True)
+
+
+def test_a_backfill_is_taken_back_and_its_leavings_collected(loaded, tmp_path):
+    before = lake(tmp_path / "lake")
+    number = loaded("table", "history", "lake", "--json").json[-1]["number"]
+    assert loaded("backfill", "pipelines.py:ten", *RANGE).code == 0
+    assert lake(tmp_path / "lake") != before
+    listed = loaded("table", "history", "lake")
+    assert [line.split()[1] for line in listed.out.splitlines()[1:]][-1] == "replace"
+    done = loaded("table", "rollback", "lake", str(number))
+    assert (done.code, "1 partitions put back" in done.out) == (0, True)
+    assert lake(tmp_path / "lake") == before
+    files = loaded("table", "files", "./lake/").out.splitlines()
+    assert sorted(files) == sorted(before)
+    assert loaded("table", "rollback", "lake", str(number)).out.startswith("lake: nothing put back")
+    assert loaded("table", "collect", "lake", "--keep", "0").out == "lake: 4 files removed\n"
+    again = loaded("table", "rollback", "lake", str(number + 1), "--json")
+    assert (again.code, "is not kept any more" in again.err) == (1, True)
+    assert loaded("table", "history", "nowhere").code == 2

@@ -18,7 +18,7 @@ class JsonLinesSink(TableSink):
     (`every`) or its partition is complete, and shows at the checkpoint after that.
 
     Args:
-        path, by, zone, rows, size, every, delay, late_delay: see `TableSink`.
+        path, by, zone, rows, size, every, delay, late_delay, generations: see `TableSink`.
         success: a complete partition gets an empty file `_SUCCESS`; here it does by default.
         compression: "none" or "gzip".
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -159,6 +159,14 @@ class Ledger:
             " how many are there?",
             retryable=True,
         )
+
+    def history(self) -> Iterator[tuple[Commit, State]]:
+        """Every commit, from the first, with the state after it."""
+        last, state = self.refresh().number, State()
+        for number in range(1, last + 1):
+            commit = self._commit(number)
+            state = apply(state, commit)
+            yield commit, state
 
     def _write_snapshot(self, state: State) -> None:
         content = {

@@ -103,8 +103,12 @@ class ObjectStore:
         for name in stale:
             if name not in fresh:
                 self.remove(f"{old}/{name}")
-        for name in fresh:
-            self.remove(f"{new}/{name}")
+
+    def set_aside(self, folder: str, kept: str) -> None:
+        for name in self.names(f"{folder}.old"):
+            self.move(f"{folder}.old/{name}", f"{kept}/{name}")
+        for name in self.names(folder):
+            self.remove(f"{folder}/{name}")
 
     def where(self, name: str = "") -> str:
         return f"{self._url}/{name}" if name else self._url

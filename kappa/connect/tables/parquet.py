@@ -172,7 +172,8 @@ class ParquetSink(TableSink):
     """Files of Parquet, partitioned by event time or fields, exactly once (extra `lake`).
 
     Args:
-        path, by, zone, rows, size, every, delay, late_delay, success: see `TableSink`.
+        path, by, zone, rows, size, every, delay, late_delay, success, generations: see
+            `TableSink`.
         schema: types of columns by name: bool, int, float, str, bytes, date, datetime,
             "timestamp" (of milliseconds since the epoch), or a name of Arrow's. Columns that
             it does not name follow, by name, with the type that their values ask for.

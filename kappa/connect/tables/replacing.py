@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 from zlib import crc32
@@ -62,7 +62,13 @@ class Generation:
 
 
 def replace_partitions(
-    table: Table, made: Generation, mark: Mark, *, suffix: str, rows: Rows
+    table: Table,
+    made: Generation,
+    mark: Mark,
+    *,
+    suffix: str,
+    rows: Rows,
+    generations: int = KEPT_GENERATIONS,
 ) -> list[Change]:
     """Makes a generation what the table shows; the same again changes nothing.
 
@@ -72,6 +78,7 @@ def replace_partitions(
         mark: what the ledger keeps of the owner.
         suffix: of the table's files.
         rows: reads the rows of a file.
+        generations: that were replaced, to keep.
 
     Raises:
         SinkError: somebody else has put a file into one of the partitions.
@@ -96,9 +103,16 @@ def replace_partitions(
     removed = tuple(file.path for file in gone if file.path not in paths)
     commit = Commit("replace", mark, added, removed, floors, made.times)
     if replaced:
-        _build(table, made, state, replaced)
-        _intend(table, state.number, commit, replaced)
-        settle(table)
+        wanted = {}
+        for folder, files in replaced.items():
+            later = [file for file in state.of_folder(folder) if file.last > made.lsn]
+            wanted[folder] = {
+                **{file.path: table.staged(made.owner, file) for file in files},
+                **{file.path: f"{table.name}/{file.path}" for file in later},
+            }
+        whole = {folder for folder in made.complete if replaced.get(folder)}
+        show(table, state.number, commit, wanted, whole)
+        forget(table, generations)
     elif state.marks.get(mark.owner) != mark or any(
         state.floors.get(folder, 0) < made.lsn for folder in floors
     ):
@@ -170,21 +184,32 @@ def _left(rows: Mapping[str, Sequence[Any]], equal: Mapping[str, int]) -> list[A
 # The swap.
 
 
-def _build(
-    table: Table, made: Generation, state: State, replaced: Mapping[str, Sequence[DataFile]]
-) -> None:
-    """The new folders, aside; with the files of later LSNs, which stay."""
-    store, root = table.store, _next(table, state.number)
+def show(
+    table: Table,
+    number: int,
+    commit: Commit,
+    folders: Mapping[str, Mapping[str, str]],
+    complete: Set[str],
+) -> State:
+    """Puts other files into some folders, all in one step for readers of the ledger.
+
+    Args:
+        table: that is changed; the caller holds it against other writers.
+        number: of its newest commit.
+        commit: what the ledger is told.
+        folders: the whole new content of each: path in the table, and where to copy it from.
+        complete: folders that get a `_SUCCESS`.
+    """
+    store, root = table.store, _next(table, number)
     for name in store.names(f"{table.control}/next"):
         store.remove(f"{table.control}/next/{name}")  # of an attempt that no intent speaks of
-    for folder, files in replaced.items():
-        for file in files:
-            store.copy(table.staged(made.owner, file), f"{root}/{file.path}")
-        for file in state.of_folder(folder):
-            if file.last > made.lsn:
-                store.copy(f"{table.name}/{file.path}", f"{root}/{file.path}")
-        if folder in made.complete and files:
+    for folder, files in folders.items():
+        for path, source in files.items():
+            store.copy(source, f"{root}/{path}")
+        if folder in complete:
             store.write(f"{_in(root, folder)}/{SUCCESS}", b"")
+    _intend(table, number, commit, folders)
+    return settle(table)
 
 
 def _next(table: Table, number: int) -> str:
@@ -195,15 +220,13 @@ def _intent(table: Table) -> str:
     return f"{table.control}/replacing.json"
 
 
-def _intend(
-    table: Table, number: int, commit: Commit, replaced: Mapping[str, Sequence[DataFile]]
-) -> None:
+def _intend(table: Table, number: int, commit: Commit, folders: Iterable[str]) -> None:
     content = {
         "format": FORMAT,
         "number": number,
         "commit": asdict(commit),
         "folders": {
-            folder: _listing(table, f"{_next(table, number)}", folder) for folder in replaced
+            folder: _listing(table, f"{_next(table, number)}", folder) for folder in folders
         },
     }
     table.store.write(_intent(table), json.dumps(content, indent=1, sort_keys=True).encode())
@@ -235,10 +258,9 @@ def settle(table: Table) -> State:
             store.swap(_in(_next(table, number), folder), _in(table.name, folder))
     commit = _commit(content["commit"])
     state = table.ledger.commit(lambda state: None if state.number > number else commit)
-    for name in store.names(_next(table, number)):
-        store.move(f"{_next(table, number)}/{name}", f"{_kept(table, number)}/{name}")
+    for folder in sorted(content["folders"]):
+        store.set_aside(_in(_next(table, number), folder), _in(_kept(table, number), folder))
     store.remove(_intent(table))
-    forget(table, KEPT_GENERATIONS)
     return state
 
 
@@ -275,14 +297,16 @@ def _kept(table: Table, number: int) -> str:
     return f"{table.control}/kept/{number:010}"
 
 
-def forget(table: Table, generations: int) -> None:
-    """Removes what was replaced long ago: all but the newest generations."""
+def forget(table: Table, generations: int) -> int:
+    """Removes what was replaced long ago, but for the newest generations; how many files."""
     root = f"{table.control}/kept"
     names = table.store.names(root)
     numbers = sorted({name.partition("/")[0] for name in names})
-    for name in names:
-        if name.partition("/")[0] in numbers[: -generations or None]:
-            table.store.remove(f"{root}/{name}")
+    old = set(numbers[: max(0, len(numbers) - generations)])
+    gone = [name for name in names if name.partition("/")[0] in old]
+    for name in gone:
+        table.store.remove(f"{root}/{name}")
+    return len(gone)
 
 
 def _in(root: str, folder: str) -> str:

@@ -15,10 +15,15 @@ from kappa.batch import Batch
 from kappa.connect.tables.formats import Format
 from kappa.connect.tables.ledger import Commit, DataFile, State
 from kappa.connect.tables.partitions import ByField, ByTime, Folders, Partitioning
-from kappa.connect.tables.replacing import Generation, replace_partitions, settle
+from kappa.connect.tables.replacing import (
+    KEPT_GENERATIONS,
+    Generation,
+    replace_partitions,
+    settle,
+)
 from kappa.connect.tables.rolling import ROWS, SIZE, Filling, Roll
 from kappa.connect.tables.table import PREFIX, Table
-from kappa.errors import SinkError
+from kappa.errors import ConfigError, SinkError
 from kappa.sinks import (
     OVERWRITE,
     PLACE,
@@ -50,6 +55,8 @@ class TableSink(Sink):
         late_delay: what comes for a partition that is complete goes into files of its own,
             each closed once the watermark has moved on by this much.
         success: a complete partition gets an empty file `_SUCCESS`.
+        generations: how many replacements by backfills can be taken back; older files are
+            removed at the next one.
     """
 
     path: str | os.PathLike[str] = field(kw_only=False, metadata=PLACE)
@@ -61,6 +68,7 @@ class TableSink(Sink):
     delay: Duration = 0
     late_delay: Duration = LATE_DELAY
     success: bool = False
+    generations: int = field(default=KEPT_GENERATIONS, metadata=PLACE)
 
     kind: ClassVar[str] = "table"
 
@@ -71,6 +79,8 @@ class TableSink(Sink):
         _ = self.partitioning, self.roll, self.format()
         for name in ("delay", "late_delay"):
             duration_ms(getattr(self, name), name=name, minimum=0)
+        if self.generations < 0:
+            raise ConfigError(f"generations is {self.generations}: give a number from 0 on")
 
     @property
     def partitioning(self) -> Partitioning:
@@ -129,6 +139,7 @@ class TableSinkInstance(SinkInstance):
         self.delay = duration_ms(sink.delay, name="delay")
         self.late_delay = duration_ms(sink.late_delay, name="late_delay")
         self.success = sink.success
+        self.generations = sink.generations
         self.due = context.state.keyed("due")
         self.facts = context.state.keyed("watermark")
         self.watermark: int = self.facts.get("watermark") or MINUS_INFINITY
@@ -296,7 +307,12 @@ class TableSinkInstance(SinkInstance):
             self.partitioning.time_names,
         )
         changes = replace_partitions(
-            self.table, made, mark, suffix=self.format.suffix, rows=self.format.rows
+            self.table,
+            made,
+            mark,
+            suffix=self.format.suffix,
+            rows=self.format.rows,
+            generations=self.generations,
         )
         why = "still open: it is the live run's"
         self.changed = changes + [Change(name, left=why) for name in sorted(left)]

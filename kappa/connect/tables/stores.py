@@ -63,6 +63,13 @@ class Store(Protocol):
         """Exchanges two folders, so that a reader of `old` sees either; one may be missing."""
         ...
 
+    def set_aside(self, folder: str, kept: str) -> None:
+        """Moves what a swap has taken out of view, from where the new folder had been.
+
+        Where it can, as a whole: who began to list the old folder lists it to the end.
+        """
+        ...
+
     def where(self, name: str = "") -> str:
         """The name as a person would look for it."""
         ...
@@ -147,6 +154,13 @@ class FolderStore:
             self._files.rename(source, target)
         for name in {_folder(new), _folder(old)}:
             if Path(self.where(name)).is_dir():
+                self._files.sync_folder(name)
+
+    def set_aside(self, folder: str, kept: str) -> None:
+        if Path(self.where(folder)).is_dir() and not Path(self.where(kept)).exists():
+            self._make_folder(_folder(kept))
+            self._files.rename(folder, kept)
+            for name in {_folder(folder), _folder(kept)}:
                 self._files.sync_folder(name)
 
     def where(self, name: str = "") -> str:

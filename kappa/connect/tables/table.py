@@ -93,6 +93,10 @@ class Table:
         if not self.store.exists(name):
             self.store.write(name, b"")
 
+    def is_complete(self, folder: str) -> bool:
+        """Whether a partition has been said to be complete."""
+        return self.store.exists(self._success(folder))
+
     def say_open(self, folder: str) -> None:
         """Takes back that a partition is complete."""
         self.store.remove(self._success(folder))

@@ -109,12 +109,21 @@ class _Folders:
 
     def moved(self) -> bool:
         """Looks again where the files lie; whether that is elsewhere now."""
+        import duckdb
+
         views = {name: select_from(path) for name, path in self._paths.items()}
-        changed, self._views = views != self._views, views
-        for name, select in views.items() if changed else ():
-            quoted = name.replace('"', '""')
-            self._connection.execute(f'CREATE OR REPLACE VIEW "{quoted}" AS {select}').fetchall()
-        return changed
+        if views == self._views:
+            return False
+        self._views = views
+        try:
+            for name, select in views.items():
+                quoted = name.replace('"', '""')
+                made = f'CREATE OR REPLACE VIEW "{quoted}" AS {select}'
+                self._connection.execute(made).fetchall()
+        except duckdb.Error as error:
+            if not self.moved():  # it fails on the same files again
+                raise ConfigError(f"a table of the query: {error}") from None
+        return True
 
 
 def _connect(zone: str) -> Any:

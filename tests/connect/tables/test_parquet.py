@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -122,33 +120,6 @@ def fill(log: Log) -> None:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.parquet")}
-
-
-@pytest.mark.slow
-def test_who_reads_while_partitions_are_swapped_sees_old_or_new(tmp_path):
-    """Three files a day; the names carry the content, so a mixture cannot even be opened."""
-    lake, stop = tmp_path / "lake", threading.Event()
-    with Log(tmp_path / "log") as log:
-        fill(log)
-        pipeline(lake, 1).run(log, until_idle=True, drain=True)
-        day = {"since": "1970-01-03T00:00+01:00", "until": "1970-01-04T00:00+01:00"}
-
-        def swap() -> None:
-            for turn in range(12):
-                pipeline(lake, (10, 1)[turn % 2]).backfill(log, **day)
-            stop.set()
-
-        thread = threading.Thread(target=swap)
-        thread.start()
-        seen: list[int] = []
-        with duckdb.connect() as connection:
-            query = f"SELECT sum(s)::INT FROM '{lake}/date=1970-01-03/*.parquet'"
-            while not stop.is_set():
-                with suppress(duckdb.IOException):  # a file that was listed is gone: ask again
-                    seen += connection.execute(query).fetchall()[0]
-        thread.join()
-    assert len(seen) > 5
-    assert set(seen) <= {24 * 36, 240 * 36}
 
 
 def test_a_lake_is_backfilled_byte_for_byte_and_read_by_others(tmp_path):
