@@ -182,7 +182,9 @@ def _of_dataclass(cls: Any, hints: dict[str, Any]) -> Iterator[Member]:
 
 def _of_typed_dict(cls: Any, hints: dict[str, Any]) -> Iterator[Member]:
     for name, annotation in hints.items():
-        lacks = name in cls.__optional_keys__
+        # Where annotations are text, the class has not seen what is said of single keys.
+        said = _wrapped(annotation)
+        lacks = said == "NotRequired" or (said is None and name in cls.__optional_keys__)
         yield Member(name, name, annotation, required=not lacks, may_lack=lacks)
 
 
@@ -233,6 +235,17 @@ def stripped(annotation: Any) -> Any:
             annotation = annotation.__value__
         else:
             return annotation
+
+
+def _wrapped(annotation: Any) -> str | None:
+    """ "Required" or "NotRequired", where an annotation says it."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _wrapped(annotation.__origin__)
+    name = getattr(origin, "__name__", getattr(origin, "_name", None))
+    if name in ("Required", "NotRequired"):
+        return str(name)
+    return _wrapped(typing.get_args(annotation)[0]) if name == "ReadOnly" else None
 
 
 def _extras(annotation: Any) -> Iterator[Any]:

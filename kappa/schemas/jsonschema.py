@@ -121,10 +121,12 @@ class _Reading:
         for word in ("anyOf", "oneOf"):
             if word in document:
                 parts = enumerate(document[word])
-                return _union(
-                    [self.type(one, f"{name}{at}", f"{where}/{word}/{at}", level + 1)
-                     for at, one in parts]
-                )  # fmt: skip
+                types = [
+                    self.type(one, f"{name}{at}", f"{where}/{word}/{at}", level + 1)
+                    for at, one in parts
+                ]
+                alone = document.get("kappa", {}).get("union", False)
+                return Union(tuple(types)) if alone else _union(types)
         if "enum" in document or "const" in document:
             return self._enum(document, name, where)
         return self._typed(document, name, where, level)
@@ -298,7 +300,8 @@ class _Writing:
             case Map(values):
                 return {"type": "object", "additionalProperties": self.type(values)}
             case Union(branches):
-                return {"anyOf": [self.type(branch) for branch in branches]}
+                document = {"anyOf": [self.type(branch) for branch in branches]}
+                return document if len(branches) > 1 else document | {"kappa": {"union": True}}
             case Anything():
                 return {}
         return _leaf(type_)
