@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -13,6 +13,7 @@ from kappa.contracts.expectations.expectation import broken
 from kappa.errors import ContractViolation
 
 SHOWN = 300
+NEW = 5
 
 
 class Guard:
@@ -61,9 +62,17 @@ class Guard:
                     continue
                 reason = rule.reason(rule.found(batch, at))
                 if rule.severity == "stop":
-                    raise self._refused(rule, at, rows[at], reason)
-                reasons.setdefault(at, []).append(reason)
+                    raise self._refused(rule, at, rows[at], reason + self._renamed(rule, rows[at]))
+                reasons.setdefault(at, []).append(reason + self._renamed(rule, rows[at]))
         return {at: "; ".join(reasons[at]) for at in sorted(reasons)}
+
+    def _renamed(self, rule: RecordExpectation, row: Any) -> str:
+        """Where a field is not there: those that are, and that the contract does not know."""
+        if not isinstance(row, Mapping) or all(name in row for name in rule.columns):
+            return ""
+        known = {name for one in self.contract.rules for name in getattr(one, "columns", ())}
+        new = [repr(name) for name in row if name not in known and name not in self.contract.fields]
+        return f"; the record has {', '.join(new[:NEW])}, which the contract lacks" if new else ""
 
     def _batch(self, rows: Sequence[Any]) -> Batch:
         """The records, as columns of just the fields that matter where all have them."""

@@ -37,6 +37,8 @@ FORMATS = (
     "%Y-%m-%dT%H:%M:%SZ",
     "%Y-%m-%dT%H:%M:%S%z",
 )
+OFFSET = re.compile(r"(Z|[+-][\d:.]+)$")
+"""What `%z` stands for at the end of a text."""
 PERSONAL = {
     "email": (r"e?mail", r"[^@\s]+@[^@\s]+\.[^@\s]+"),
     "phone": (r"phone|mobile", r"\+?[\d\s()/-]{7,}"),
@@ -101,9 +103,13 @@ class Seen:
             optional=self.count < records,
             format=self._format() if texts else None,
             values=tuple(sorted(self.values)) if closed else None,
-            min=0 if self.low is not None and self.low >= 0 else None,
+            min=0 if self._numbers and self.low is not None and self.low >= 0 else None,
             pii=self._personal(name) if texts else None,
         )
+
+    @property
+    def _numbers(self) -> bool:
+        return set(self.kinds) <= {int, float}
 
     def _type(self) -> str | None:
         if set(self.kinds) == {int, float}:
@@ -116,7 +122,11 @@ class Seen:
     def _format(self) -> str | None:
         if not self.values:
             return None
-        return next((one for one in FORMATS if all(_fits(v, one) for v in self.values)), None)
+        found = next((one for one in FORMATS if all(_fits(v, one) for v in self.values)), None)
+        if found is None or not found.endswith("%z"):
+            return found
+        zones = {value[OFFSET.search(value).start() :] for value in self.values}  # type: ignore[union-attr]
+        return found.removesuffix("%z") + zones.pop() if len(zones) == 1 else found
 
     def _personal(self, name: str) -> str | None:
         for kind, (in_name, in_value) in PERSONAL.items():
@@ -162,7 +172,8 @@ def infer(
         days[record.time // DAY_MS] += 1
         if isinstance(record.value, Mapping):
             for name, value in record.value.items():
-                seen.setdefault(str(name), Seen()).take((value,))
+                if type(name) is str and name:  # others cannot be spoken of in a contract
+                    seen.setdefault(name, Seen()).take((value,))
     return Contract(
         topic,
         fields={name: one.rule(name, records) for name, one in seen.items()},

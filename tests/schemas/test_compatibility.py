@@ -405,7 +405,10 @@ def test_a_logical_type_is_read_as_itself_or_as_what_lies_beneath(writer: str, d
             file = io.BytesIO()
             fastavro.schemaless_writer(file, LOGICAL[writer], plain)
             file.seek(0)
-            assert same(made, fastavro.schemaless_reader(file, beneath, LOGICAL[name]))
+            theirs = fastavro.schemaless_reader(file, beneath, LOGICAL[name])
+            if writer.startswith("money"):  # -1.28 is ff80 to fastavro, and 80 to Java and us
+                made, theirs = (int.from_bytes(one, signed=True) for one in (made, theirs))
+            assert same(made, theirs)
 
 
 def test_rows_of_an_open_record_may_hide_a_field_that_is_added():

@@ -36,6 +36,7 @@ from kappa.schemas import (
     Map,
     Schema,
     Timestamp,
+    Union,
     Uuid,
     schema_of,
 )
@@ -264,7 +265,8 @@ def test_rows_that_fit_an_avro_schema_are_taken_by_fastavro_and_come_back_as_the
 ):
     schema, row = found
     document = schema.to_dict()
-    if not any(isinstance(one, Duration) for one in walk(schema.root)):  # no type of Avro's
+    # Avro has no duration of this kind; of a union fastavro tries branches that do not fit.
+    if not any(isinstance(one, Duration | Union) for one in walk(schema.root)):
         fastavro.schemaless_writer(io.BytesIO(), document, row)  # it takes what we take
     again = Schema.from_dict(document)
     with Log.memory() as log:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from json import loads
 from typing import Any, ClassVar
@@ -303,7 +303,7 @@ class MatchesStrftime(Remembering):
         if type(self.strftime_format) is not str or "%" not in self.strftime_format:
             raise self.wrong(f"strftime_format is {self.strftime_format!r}: give one like %Y-%m-%d")
         try:
-            moment = datetime(2013, 7, 3).strftime(self.strftime_format)
+            moment = datetime(2013, 7, 3, tzinfo=UTC).strftime(self.strftime_format)
             datetime.strptime(moment, self.strftime_format)
         except ValueError as error:
             raise self.wrong(f"strftime_format {self.strftime_format!r}: {error}") from None
