@@ -144,6 +144,13 @@ class SinkInstance:
             self.write(lsn, append_time, batch)
         return self.prepare()
 
+    def check(self, staged: Any) -> None:
+        """Looks whether `commit` would be refused, before any sink of an overwrite commits.
+
+        Raises:
+            SinkError: it would be.
+        """
+
     def commit(self, staged: Any, mark: Mark) -> None:
         """Makes visible what was staged, and keeps the mark; again is the same as once."""
 

@@ -13,7 +13,7 @@ never touched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -264,18 +264,29 @@ class Outlets:
             outputs: what closing all windows gave.
         """
         self.log.sync()
-        for output in outputs:
-            if output.outlet in self.steps:
-                instance = self.instances[output.outlet]
-                batch = dict(by_lsn(output.batches, self.spans[output.outlet])).get(lsn)
-                step = self.steps[output.outlet]
-                with located(step), self._held(step):
-                    if self.effects.mode == OVERWRITE and self._is_live(instance.writer()):
-                        instance.share()
-                        batch = None  # what closing gives here, the live run gives in its time
-                    self.rows += 0 if batch is None else batch.count
-                    staged = instance.finish(lsn, append_time, batch)
-                    instance.commit(staged, self._mark(lsn, closed=True))
+        own = {output.outlet: output for output in outputs if output.outlet in self.steps}
+        with ExitStack() as held:
+            staged = {}
+            for index, output in own.items():
+                step = self.steps[index]
+                with located(step):
+                    held.enter_context(self._held(step))
+                    staged[index] = self._finished(index, lsn, append_time, output)
+            for index, what in staged.items():  # all of them, before the first changes anything
+                with located(self.steps[index]):
+                    self.instances[index].check(what)
+            for index, what in staged.items():
+                with located(self.steps[index]):
+                    self.instances[index].commit(what, self._mark(lsn, closed=True))
+
+    def _finished(self, index: int, lsn: int, append_time: int, output: Output) -> Any:
+        instance = self.instances[index]
+        batch = dict(by_lsn(output.batches, self.spans[index])).get(lsn)
+        if self.effects.mode == OVERWRITE and self._is_live(instance.writer()):
+            instance.share()
+            batch = None  # what closing gives here, the live run gives in its time
+        self.rows += 0 if batch is None else batch.count
+        return instance.finish(lsn, append_time, batch)
 
     def close(self) -> None:
         """Closes every instance."""

@@ -306,6 +306,47 @@ def test_a_partition_that_someone_else_wrote_into_is_left_and_named(world, tmp_p
     assert pipeline.backfill(log, since=since, until=until).altered > 0
 
 
+@pytest.mark.parametrize(
+    "where", ["hourly/date=2013-03-09", "raw/date=2013-03-09/hour=20", "days/month=2013-03"]
+)
+def test_where_one_table_cannot_be_replaced_none_is(world, tmp_path, where):
+    name = "many-" + where.partition("/")[0]
+    wrong(world.log, tmp_path, name)
+    stranger = tmp_path / where / "notes.jsonl"
+    stranger.write_text("{}\n")
+    before = times(tmp_path)
+    with pytest.raises(SinkError, match=r"notes\.jsonl was not written by kappa"):
+        tables(tmp_path, 10, name=name).backfill(
+            world.log, since="2013-03-09T00:00-05:00", until="2013-03-10T00:00-05:00"
+        )
+    assert times(tmp_path) == before
+
+
+def test_a_file_of_someone_else_is_named_where_kappa_has_no_rows(world, tmp_path):
+    wrong(world.log, tmp_path, "empty-day")
+    stranger = tmp_path / "raw" / "date=2013-03-11" / "hour=03" / "notes.jsonl"
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("{}\n")
+    pipeline = tables(tmp_path, 10, name="empty-day")
+    with pytest.raises(SinkError, match=r"notes\.jsonl was not written by kappa"):
+        pipeline.backfill(world.log, since="2013-03-11T00:00-04:00", until="2013-03-12T00:00-04:00")
+    pipeline.backfill(world.log, since="2013-03-09T00:00-05:00", until="2013-03-10T00:00-05:00")
+    assert stranger.read_text() == "{}\n"
+
+
+def test_own_files_that_were_changed_or_removed_are_made_again(world, tmp_path):
+    wrong(world.log, tmp_path, "by-hand")
+    before = tree(tmp_path)
+    first, second, *_ = sorted(tmp_path.glob("hourly/date=2013-03-09/part-*"))
+    first.write_bytes(first.read_bytes().replace(b":", b" :", 1))
+    second.unlink()
+    found = tables(tmp_path, name="by-hand").backfill(
+        world.log, since="2013-03-09T00:00-05:00", until="2013-03-10T00:00-05:00"
+    )
+    assert tree(tmp_path) == before
+    assert [one.partition for one in found.partitions if one.added + one.removed + one.altered] == ["date=2013-03-09"]
+
+
 @given(st.data())
 @drawn(8)
 def test_live_and_backfill_write_every_row_once(tmp_path_factory, data):

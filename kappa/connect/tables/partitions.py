@@ -127,6 +127,33 @@ class Partitioning:
         local = _EPOCH + timedelta(milliseconds=start + offset_at(start, self.zone))
         return {unit: local.strftime(_FORMATS[unit]).rjust(2, "0") for unit in self.units}
 
+    def time_of(self, folder: str) -> int | None:
+        """An event time whose rows lie in a folder; None if it is none of this table's.
+
+        >>> Partitioning.of("date").time_of("date=1970-01-02")
+        86400000
+        """
+        pieces = [piece.partition("=") for piece in folder.split("/")]
+        if [name for name, _, _ in pieces] != [part.name for part in self.parts]:
+            return None
+        texts = {
+            part.unit: text
+            for part, (_, _, text) in zip(self.parts, pieces, strict=True)
+            if isinstance(part, ByTime)
+        }
+        finest = max((unit for unit in texts if unit != "hour"), key=UNITS.index, default=None)
+        if finest is None:
+            return None
+        try:
+            local = datetime.strptime(texts[finest], _FORMATS[finest]).replace(tzinfo=UTC)
+            local += timedelta(hours=int(texts.get("hour", "0")))
+            time = (local - _EPOCH) // timedelta(milliseconds=1)
+            time -= offset_at(time - offset_at(time, self.zone), self.zone)
+            span = self.span_of(time)
+        except (ValueError, OverflowError):
+            return None
+        return time if span is not None and self.texts_of(span[0]) == texts else None
+
     def folder_of(self, row: dict[str, Any], time: int) -> str:
         """The folder of one row."""
         return Folders(self).of(Batch.of_rows([row], [time]))[0][0]

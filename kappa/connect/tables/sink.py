@@ -8,6 +8,7 @@ checkpoint is durable (`table`), and in the ledger.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from kappa.connect.tables.partitions import ByField, ByTime, Folders, Partitioni
 from kappa.connect.tables.replacing import (
     KEPT_GENERATIONS,
     Generation,
+    check_own,
     replace_partitions,
     settle,
 )
@@ -268,6 +270,13 @@ class TableSinkInstance(SinkInstance):
         self.staged, self.complete = [], []
         return taken
 
+    def check(self, staged: Any) -> None:
+        if self.overwrites and staged.get("replace"):
+            files = [DataFile(**file) for file in staged["files"]]
+            touched = self._touched(settle(self.table), files)
+            for folder in sorted({*touched, *self._lying()}):
+                check_own(self.table, folder, self.format.suffix)
+
     def commit(self, staged: Any, mark: Mark) -> None:
         files = [DataFile(**file) for file in staged["files"]]
         if self.overwrites:
@@ -291,11 +300,7 @@ class TableSinkInstance(SinkInstance):
     # -- taking back ---------------------------------------------------------------------
 
     def _replace(self, files: list[DataFile], mark: Mark) -> None:
-        state = settle(self.table)
-        folders = {file.folder: file.min_time for file in files}
-        for file in state.files.values():
-            if self.context.since <= file.min_time < self.context.until:
-                folders[file.folder] = file.min_time
+        folders = self._touched(settle(self.table), files)
         left = [name for name, time in folders.items() if self.shared and self._is_open(time)]
         kept = sorted(set(folders).difference(left))
         made = Generation(
@@ -317,6 +322,27 @@ class TableSinkInstance(SinkInstance):
         why = "still open: it is the live run's"
         self.changed = changes + [Change(name, left=why) for name in sorted(left)]
         self.table.sweep(self.context.owner)
+
+    def _touched(self, state: State, files: Sequence[DataFile]) -> dict[str, int]:
+        """The partitions of the range that have rows, or had, each with one's event time."""
+        folders = {file.folder: file.min_time for file in files}
+        for file in state.files.values():
+            if self.context.since <= file.min_time < self.context.until:
+                folders[file.folder] = file.min_time
+        return folders
+
+    def _lying(self) -> set[str]:
+        """The folders of the range that are there, whoever made them."""
+        names = self.table.store.names(self.table.name)
+        times = {
+            folder: self.partitioning.time_of(folder)
+            for folder in {name.rpartition("/")[0] for name in names}
+        }
+        return {
+            folder
+            for folder, time in times.items()
+            if time is not None and self.context.since <= time < self.context.until
+        }
 
     def _is_open(self, time: int) -> bool:
         span = self.partitioning.span_of(time)

@@ -80,6 +80,14 @@ class Table:
             if f"{folder}/{name}" not in kept:
                 self.store.remove(f"{folder}/{name}")
 
+    def is_whole(self, file: DataFile) -> bool:
+        """Whether a visible file is there as it was written."""
+        name = f"{self.name}/{file.path}"
+        if not self.store.exists(name):
+            return False
+        data = self.store.read(name)
+        return len(data) == file.bytes and crc32(data) == file.crc
+
     # -- the folder ----------------------------------------------------------------------
 
     def remove(self, files: Iterable[DataFile]) -> None:
