@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -26,6 +27,8 @@ def s3(bucket: str) -> Iterator[str]:
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_REGION": "us-east-1",
     }
+    emptied = Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+    urlopen(emptied).close()  # its buckets outlive a server of the same process
     try:
         with mock.patch.dict(os.environ, settings):
             s3fs.S3FileSystem.clear_instance_cache()
