@@ -30,6 +30,8 @@ def select_from(path: str | os.PathLike[str]) -> str:
     Of a table of kappa's, the files are those that its ledger shows. Of other folders,
     hidden ones are passed over.
     """
+    if "://" in os.fspath(path):
+        raise ConfigError(f"{path} is not in a folder here: SQL reads tables of local files")
     place = Path(path)
     found = _files(place)
     kinds = {kind for file in found for kind in READERS if file.name.endswith(kind)}
