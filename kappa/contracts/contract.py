@@ -8,8 +8,9 @@ are the arguments of `Contract`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from kappa.contracts.expectations import Expectation, RecordExpectation, expectation_of
 from kappa.contracts.expectations.expectation import plain
 from kappa.contracts.expectations.records import ColumnsMatchSet, HasColumn
-from kappa.contracts.expectations.types import type_name
+from kappa.contracts.expectations.types import kinds_of, type_name
 from kappa.contracts.expectations.values import (
     Between,
     InSet,
@@ -31,6 +32,8 @@ from kappa.time import Duration, duration_ms, format_duration
 
 ON_VIOLATION = ("dead_letter", "refuse")
 OTHER_FIELDS = ("allow", "refuse")
+NUMBERS = frozenset({int, float, Decimal})
+"""Types that can be held against each other's bounds."""
 SEVERITY_OF = {"dead_letter": "dead_letter", "refuse": "stop"}
 
 
@@ -86,7 +89,25 @@ class FieldRule:
         for flag in ("nullable", "optional"):
             if not isinstance(known.get(flag, False), bool):
                 raise wrong(f"{flag} is {known[flag]!r}: give true or false")
-        return cls(**known)
+        made = cls(**known)
+        made.check(wrong)
+        return made
+
+    def check(self, wrong: Callable[[str], ConfigError]) -> None:
+        """Raises where what is said of values goes against the type."""
+        kinds = None if self.type is None else kinds_of(self.type)
+        if kinds is not None and not kinds.isdisjoint(NUMBERS):
+            kinds = kinds | NUMBERS
+        for what in ("min", "max"):
+            bound = getattr(self, what)
+            if kinds is not None and bound is not None and type(bound) not in kinds:
+                raise wrong(f"{what} is {bound!r}, and the type is {self.type}")
+        odd = [one for one in self.values or () if kinds is not None and type(one) not in kinds]
+        if odd and odd[0] is not None:
+            raise wrong(f"values has {odd[0]!r}, and the type is {self.type}")
+        texts = [what for what in ("format", "pattern") if getattr(self, what) is not None]
+        if texts and self.type not in (None, "str"):
+            raise wrong(f"{texts[0]} is said of texts, and the type is {self.type}")
 
     def rules(self, name: str, severity: str) -> Iterator[RecordExpectation]:
         """The same as expectations."""

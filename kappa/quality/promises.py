@@ -49,6 +49,7 @@ def check_contract(
         UnknownTopic: there is no such topic.
     """
     topic = topic or contract.topic
+    log.topic(topic)  # a contract without rules is not kept by a topic that is not there
     results: list[dict[str, Any]] = []
     span = {"since": since, "until": until}
     if contract.rules:

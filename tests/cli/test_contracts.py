@@ -58,6 +58,23 @@ def test_what_makes_no_sense_is_said_in_a_line(kappa, tmp_path: Path):
     done = kappa("contract", "check", "c.yaml")
     assert (done.code, "did you mean 'type'" in done.err) == (2, True)
     assert "no contract" in kappa("contract", "check", "bids").err
+
+
+def test_exit_codes(kappa, tmp_path: Path):
+    """0 kept, 3 broken, 2 a contract that makes no sense, 1 what is not there."""
+    kappa("topic", "create", "bids")
+    (tmp_path / "empty.yaml").write_text("topic: bids\n")
+    (tmp_path / "fresh.yaml").write_text("topic: bids\nfreshness: 1h\n")
+    (tmp_path / "other.yaml").write_text("topic: others\n")
+    (tmp_path / "odd.yaml").write_text("topic: bids\nfields: {price: {type: int, max: x}}\n")
+    assert kappa("contract", "check", "empty.yaml").code == 0
+    assert kappa("contract", "check", "empty.yaml", "fresh.yaml").code == 3, "no record at all"
+    assert kappa("contract", "check", "other.yaml").code == 1, "no topic keeps no promise"
+    assert kappa("contract", "check", "odd.yaml").code == 2
+    assert kappa("contract", "check", "none.yaml").code == 2
+    assert kappa("contract", "infer", "others").code == 1
+    done = kappa("contract", "infer", "bids")
+    assert (done.code, done.out) == (0, "topic: bids\non_violation: dead_letter\n")
     (tmp_path / "c.py").write_text(
         "from kappa.contracts.contract import Contract\npromised = Contract('bids')\n"
     )

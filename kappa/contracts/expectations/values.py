@@ -101,7 +101,7 @@ class OfType(ColumnExpectation):
         return type(value) in self._kinds
 
     def reason(self, value: Any) -> str:
-        return f"{self.column}: {value!r} is a {type(value).__name__}, not {self.type_}"
+        return f"{self.column}: {value!r} is {_kind(value)}, not {self.type_}"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class InTypeList(ColumnExpectation):
 
     def reason(self, value: Any) -> str:
         kinds = " or ".join(self.type_list)
-        return f"{self.column}: {value!r} is a {type(value).__name__}, not {kinds}"
+        return f"{self.column}: {value!r} is {_kind(value)}, not {kinds}"
 
 
 @dataclass(frozen=True)
@@ -384,6 +384,12 @@ class LengthsEqual(ColumnExpectation):
 
     def reason(self, value: Any) -> str:
         return f"{self.column}: the length of {value!r:.80} is not {self.value}"
+
+
+def _kind(value: Any) -> str:
+    """Its type with an article."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _text(value: Any) -> str:
