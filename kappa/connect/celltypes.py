@@ -2,7 +2,7 @@
 
 The rule, so that a load can be foretold from the file:
 
-1. A column named in `types` has that type.
+1. A column named in `types` has that type; else one that the topic's schema knows.
 2. Else the first `SAMPLE` records decide. Empty cells, and those listed as null, have
    no say. If every other cell is a whole number of at most 18 digits, the column is
    int; if every one is a number, it is float; else, or if there is none, it is str.
@@ -48,6 +48,7 @@ class CellTypes:
     Args:
         types: column name to "int", "float", "str" or "bool"; the others are inferred.
         nulls: cells that mean "no value", besides the empty one.
+        hints: the same as `types` for columns that may not be there: what a schema says.
 
     Raises:
         ConfigError: a type that is none of these.
@@ -58,6 +59,7 @@ class CellTypes:
 
     types: Mapping[str, str] = field(default_factory=dict)
     nulls: Collection[str] = ()
+    hints: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, kind in self.types.items():
@@ -77,6 +79,7 @@ class CellTypes:
         nulls = {"", *self.nulls}
         return {
             name: self.types.get(name)
+            or self.hints.get(name)
             or infer_type([row[index] for row in sample if row[index] not in nulls])
             for index, name in enumerate(names)
         }
@@ -87,7 +90,7 @@ class CellTypes:
 
     def _converter(self, name: str, kind: str) -> Convert:
         convert = CONVERTERS[kind]
-        asked_for_text = self.types.get(name) == "str"
+        asked_for_text = "str" in (self.types.get(name), self.hints.get(name))
         nulls = frozenset(self.nulls) if asked_for_text else frozenset({"", *self.nulls})
         pattern = {"int": INT, "float": FLOAT}.get(kind)
 

@@ -21,10 +21,11 @@ from kappa.batch import Frame
 from kappa.connect.lines import Broken, Lines
 from kappa.connect.listing import Listed, check_loaded, listed
 from kappa.connect.places import is_url
+from kappa.connect.shaped import Shaped
 from kappa.connect.sources import Reading, Source
 from kappa.connect.times import TimeField
 from kappa.errors import ConfigError, SourceError
-from kappa.log import Log, Producer
+from kappa.log import Log, Producer, Topic
 from kappa.time import Clock, SystemClock
 
 OnError = Literal["stop", "skip", "dead_letter"]
@@ -122,13 +123,26 @@ def load(
     if time is None and target.time is not None:
         time = TimeField(target.time)  # so that a record without one is named by its line
     opened = reading.open(at or source) if isinstance(source, str | Path) else source
-    feed = _Feed(opened, replace(reading, rows=batch), time, key, extra or {}, progress)
+    shaped = _shaped(log, target)
+    reading = replace(reading, rows=batch)
+    if shaped is not None:
+        reading = replace(reading, types=replace(reading.types, hints=shaped.cells))
+    feed = _Feed(opened, reading, time, key, extra or {}, progress, shaped)
     try:
         feed.send(log, topic, name, on_error, batch)
     finally:
         opened.close()
     seconds = clock.monotonic() - started
     return LoadResult(name, feed.appended, feed.repeated, feed.broken, seconds)
+
+
+def _shaped(log: Log, topic: Topic) -> Shaped | None:
+    """How rows become what the topic's schema has; a contract that diverts judges the others."""
+    schema = log.schema((topic.name, topic.version))
+    if schema is None:
+        return None
+    contracts = log.catalog.contracts.get(topic.id)
+    return Shaped(schema, breaks=not contracts or contracts[-1]["contract"] is None)
 
 
 def load_all(
@@ -228,6 +242,7 @@ class _Feed:
     key: str | None
     extra: Mapping[str, Any]
     progress: Callable[[LoadProgress], None] | None
+    shaped: Shaped | None = None
     appended: int = 0
     repeated: int = 0
     broken: int = 0
@@ -288,7 +303,7 @@ class _Feed:
     def _send(self, producer: Producer, position: int, value: object) -> None:
         if self.extra and isinstance(value, dict):
             value = {**self.extra, **value}
-        value, time_ms, key = self._prepared(value)
+        value, time_ms, key = self._prepared(position, value)
         if isinstance(value, Broken):
             if self.on_error == "stop":
                 producer.flush()
@@ -302,15 +317,25 @@ class _Feed:
             producer.send(value, key=key, time=time_ms, sequence=position)
             self.appended += 1
 
-    def _prepared(self, value: object) -> tuple[object, int | None, object]:
+    def _prepared(self, position: int, value: object) -> tuple[object, int | None, object]:
         """The value with its time and key, or a `Broken` that says what it lacks."""
-        if isinstance(value, Broken) or (self.time is None and self.key is None):
+        if isinstance(value, Broken):
             return value, None, None
+        time_ms = key = None
         try:
-            time_ms = None if self.time is None else self.time.read(value)
-            return value, time_ms, None if self.key is None else _key(value, self.key)
+            if self.time is not None:
+                time_ms = self.time.read(value)
+            if self.key is not None:
+                key = _key(value, self.key)
         except ValueError as error:
             return Broken(str(error), repr(value)), None, None
+        # What is there already may be of an older schema; but its letters may be missing.
+        if self.shaped is not None and (position > self.known or self.on_error == "dead_letter"):
+            at = None if self.time is None or time_ms is None else (self.time.name, time_ms)
+            value = self.shaped.row(value, time=at)
+            if self.key is not None and isinstance(value, dict):
+                key = value[self.key]
+        return value, time_ms, key
 
     def _stopped(self, position: int, broken: Broken) -> SourceError:
         shown = broken.text if len(broken.text) <= 80 else broken.text[:77] + "..."
