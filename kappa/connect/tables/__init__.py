@@ -12,8 +12,10 @@
 - `table`       a folder, its ledger, and how a file gets from one into view
 - `sink`        the sink that every format shares
 - `jsonl`       JSON lines
+- `columns`     the types of Parquet's columns, from names or a schema
 - `parquet`     Parquet
 - `replacing`   whole partitions replaced in one step
+- `generations` what a table was, and the way back
 
 R1 holds for files, too: the set of files and their bytes follow from the log alone.
 """

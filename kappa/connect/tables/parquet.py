@@ -8,15 +8,16 @@ often null, so that all files of a table agree.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kappa.batch import Batch
 from kappa.codec import decode, encode
+from kappa.connect.tables.columns import Columns, array, arrow_type, columns_of
 from kappa.connect.tables.formats import Format, Piece, plain_rows
 from kappa.connect.tables.sink import TableSink
-from kappa.errors import ConfigError, MissingExtra, SinkError
+from kappa.errors import ConfigError
 
 ROW_GROUP = 122_880
 """Rows of a row group: what DuckDB reads at once, so that one thread takes one group."""
@@ -24,20 +25,8 @@ ROW_GROUP = 122_880
 VALUE_BYTES = 8
 """What a value that is no text counts for towards the size of a file."""
 
-TYPES: Mapping[str, str] = {
-    "bool": "bool",
-    "int": "int64",
-    "float": "float64",
-    "str": "string",
-    "bytes": "binary",
-    "date": "date32",
-    "datetime": "timestamp[us, tz=UTC]",
-    "timestamp": "timestamp[ms, tz=UTC]",
-}
-"""Names of types as kappa's users write them; "timestamp" takes milliseconds or datetimes."""
-
-Columns = dict[str, list[Any]]
-Content = tuple[int, Columns]
+Values = dict[str, list[Any]]
+Content = tuple[int, Values]
 """Rows as columns, with their number: a row may have no field at all."""
 
 
@@ -46,12 +35,12 @@ class ParquetFormat:
     """Files of Parquet.
 
     Args:
-        schema: type of columns by name, as in `TYPES`; others go by their values.
+        schema: type of columns by name, see `columns`; others go by their values.
         without: fields that are left out, since the path says them.
         codec: of the pages: "zstd", "snappy", "gzip" or "none".
     """
 
-    schema: tuple[tuple[str, str], ...] = ()
+    schema: Columns = ()
     without: frozenset[str] = frozenset()
     codec: str = "zstd"
 
@@ -77,9 +66,9 @@ class ParquetFormat:
         import pyarrow.parquet as pq
 
         count, columns = _joined(contents)
-        known = dict(self.schema)
+        known = {name: kind for name, kind in self.schema if name not in self.without}
         names = [*known, *sorted(name for name in columns if name not in known)]
-        arrays = [_array(name, columns.get(name), count, known.get(name)) for name in names]
+        arrays = [array(name, columns.get(name), count, known.get(name)) for name in names]
         table = pa.Table.from_arrays(arrays, names=names)
         target = io.BytesIO()
         pq.write_table(
@@ -99,7 +88,7 @@ class ParquetFormat:
         return found
 
 
-def _columns(rows: Sequence[Any]) -> Columns:
+def _columns(rows: Sequence[Any]) -> Values:
     """Rows as columns; a row that is no mapping is one of a field `value`."""
     found = [row if isinstance(row, dict) else {"value": row} for row in rows]
     names = dict.fromkeys(name for row in found for name in row)
@@ -118,53 +107,11 @@ def _joined(contents: Sequence[Content]) -> Content:
     return sum(count for count, _ in contents), joined
 
 
-def _size(columns: Columns, count: int) -> int:
+def _size(columns: Values, count: int) -> int:
     texts = (value for column in columns.values() for value in column)
     return VALUE_BYTES * count * len(columns) + sum(
         len(value) for value in texts if type(value) in (str, bytes)
     )
-
-
-def _array(name: str, values: list[Any] | None, count: int, kind: str | None) -> Any:
-    import pyarrow as pa
-
-    from kappa.log.query.columns import array_of
-
-    if kind is None:
-        return array_of(values or [])
-    wanted = arrow_type(kind)
-    if values is None:
-        return pa.nulls(count, type=wanted)
-    try:
-        return pa.array(values, type=wanted)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise SinkError(
-            f"field {name!r} is not {kind} in every row, as the sink's schema says: {error}",
-            field=name,
-        ) from None
-
-
-def arrow_type(kind: str) -> Any:
-    """The Arrow type of a name in `TYPES`, or one of Arrow's own names.
-
-    Raises:
-        ConfigError: there is no such type.
-        MissingExtra: pyarrow is not installed.
-    """
-    try:
-        import pyarrow as pa
-    except ModuleNotFoundError:
-        raise MissingExtra.of("pyarrow", extra="lake") from None
-    if kind == "datetime":
-        return pa.timestamp("us", tz="UTC")
-    if kind == "timestamp":
-        return pa.timestamp("ms", tz="UTC")
-    try:
-        return pa.type_for_alias(TYPES.get(kind, kind))
-    except ValueError:
-        raise ConfigError(
-            f"type {kind!r}: give one of {', '.join(TYPES)}, or a name of Arrow's"
-        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,29 +121,30 @@ class ParquetSink(TableSink):
     Args:
         path, by, zone, rows, size, every, delay, late_delay, success, generations: see
             `TableSink`.
-        schema: types of columns by name: bool, int, float, str, bytes, date, datetime,
-            "timestamp" (of milliseconds since the epoch), or a name of Arrow's. Columns that
-            it does not name follow, by name, with the type that their values ask for.
+        schema: what a topic's rows are declared as: a class, a `kappa.schemas.Schema`; or types
+            of columns by name: bool, int, float, str, bytes, date, datetime, "timestamp" (of
+            milliseconds since the epoch), "decimal(10, 2)", or a name or type of Arrow's.
+            Columns that it does not name follow, by name, with the type that their values ask
+            for.
         codec: "zstd", "snappy", "gzip" or "none".
 
     >>> ParquetSink("lake", by="date", schema={"window_start": "timestamp"}).describe()
     'files by date in lake, visible at the checkpoint after one is closed'
     """
 
-    schema: Mapping[str, str] | tuple[tuple[str, str], ...] = field(default_factory=dict)
+    schema: Any = ()
     codec: str = "zstd"
 
     kind: ClassVar[str] = "parquet"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "schema", tuple(dict(self.schema).items()))
+        object.__setattr__(self, "schema", columns_of(self.schema))
         TableSink.__post_init__(self)
-        for kind in dict(self.schema).values():
+        for _, kind in self.schema:
             arrow_type(kind)
         if self.codec not in ("zstd", "snappy", "gzip", "none"):
             raise ConfigError(f'codec is {self.codec!r}: give "zstd", "snappy", "gzip" or "none"')
 
     def format(self) -> Format:
         """Parquet, less what the path says."""
-        assert isinstance(self.schema, tuple)
         return ParquetFormat(self.schema, frozenset(self.partitioning.fields), self.codec)
