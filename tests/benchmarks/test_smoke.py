@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from benchmarks import lake
 from benchmarks.__main__ import main
 from benchmarks.catalog import WORKLOADS
 from benchmarks.harness import Workload, digest, measure, percentile
@@ -65,3 +66,11 @@ def test_every_workload_says_what_it_does():
         assert issubclass(kind, Workload)
         assert kind.does
         assert set(kind.sizes) == {"smoke", "real"}
+
+
+def test_the_formats_of_a_lake_agree_and_a_month_is_that_of_the_rebuild(
+    capsys: pytest.CaptureFixture[str],
+):
+    assert lake.main(["--size", "smoke", "--rounds", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["format"] for one in found["formats"]] == list(lake.FORMATS)
