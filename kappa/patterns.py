@@ -25,6 +25,9 @@ from kappa.expressions.functions import col
 from kappa.expressions.nodes import Matched
 
 Condition: TypeAlias = "Expression | Callable[..., Any]"
+MAX_WAYS = 100_000
+"""Ways through a pattern that may be under way from one row; each takes about 300 bytes."""
+
 STRICT, RELAXED, ANY = CONTIGUITIES = ("strict", "relaxed", "any")
 PAST_LAST, TO_NEXT, NONE = ("past_last", "to_next", "none")
 

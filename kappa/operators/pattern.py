@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
 from kappa.batch import Batch
+from kappa.errors import ConfigError
 from kappa.expressions import Expression, Selector
 from kappa.operators.contract import (
     ALL_HISTORY,
@@ -29,7 +30,7 @@ from kappa.operators.pattern_search import Program, Search, Test
 from kappa.operators.pattern_words import Link, Match, Memory, Rows, Words, chain, takes_match
 from kappa.operators.waiting import Firing, Firings, Waiting
 from kappa.operators.window_rows import LATE
-from kappa.patterns import NONE, PAST_LAST, STRICT, TO_NEXT, PatternRow, Skip
+from kappa.patterns import MAX_WAYS, NONE, PAST_LAST, STRICT, TO_NEXT, PatternRow, Skip
 from kappa.time import MAX_TIME, PLUS_INFINITY, Duration, duration_ms, format_duration
 
 Result: TypeAlias = "Callable[[Rows, Link, Memory], Any]"
@@ -58,6 +59,9 @@ class Pattern(Operator):
             the last one did. "none": every match from every row comes out.
         contiguity: of variables that do not say: "strict", "relaxed" or "any".
 
+        max_ways: through the pattern that may be under way from one row; with "any" and an
+            open end they can double with every row. One more is an error of that row.
+
     Raises:
         ConfigError: an argument is wrong, or a name unknown.
 
@@ -81,6 +85,7 @@ class Pattern(Operator):
     within: Duration | None = None
     skip: str | Skip = PAST_LAST
     contiguity: str = STRICT
+    max_ways: int = MAX_WAYS
 
     kind: ClassVar[str] = "pattern"
     stateful: ClassVar[bool] = True
@@ -92,6 +97,8 @@ class Pattern(Operator):
         if self.within is not None:
             within = duration_ms(self.within, name="pattern: within", minimum=1)
             object.__setattr__(self, "within", within)
+        if type(self.max_ways) is not int or self.max_ways < 1:
+            raise ConfigError(f"pattern: max_ways is {self.max_ways!r}, must be at least 1")
         check_pattern(self.rows, self.select, self.skip, self.contiguity, self.span)
         check_names(self.key, tuple(self.select), self.kind)
 
@@ -191,6 +198,7 @@ class PatternInstance(Instance):
             words,
             tests,
             operator.lookback,
+            operator.max_ways,
         )
         self._parts = [operator.key.bind(context.params, fresh=context.shared)]
         self._waiting = Waiting(context)

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from kappa.errors import OperatorError
 from kappa.operators.pattern_words import Link, Memory, Rows, Words, chain
 from kappa.patterns import ANY, NONE, RELAXED, STRICT, TO_NEXT, PatternRow, Skip
 
@@ -43,6 +44,7 @@ class Program:
         words: the memory of its expressions.
         tests: the condition of each variable, or None for any row.
         lookback: how many rows before the first the conditions may look at.
+        max_ways: through the pattern that may be under way from one first row.
     """
 
     def __init__(
@@ -53,10 +55,12 @@ class Program:
         words: Words,
         tests: Sequence[Test | None],
         lookback: int,
+        max_ways: int,
     ) -> None:
         self.variables = variables
         self.within = within
         self.skip = skip
+        self.max_ways = max_ways
         self.words = words
         self.tests = tests
         self.lookback = lookback
@@ -292,7 +296,11 @@ class Search:
 
 
 def stepped(program: Program, rows: Rows, start: Start, number: int) -> None:
-    """Lets the ways of a start go on with one more row; changes it only if nothing fails."""
+    """Lets the ways of a start go on with one more row; changes it only if nothing fails.
+
+    Raises:
+        OperatorError: there would be too many ways.
+    """
     ways: list[Way] = []
     ended: list[Link] = []
     found = start.found
@@ -325,9 +333,19 @@ def stepped(program: Program, rows: Rows, start: Start, number: int) -> None:
         stay = tuple(o for o in way.options if waits(program, way, o, taken))
         if stay:
             ways.append(way._replace(options=stay))
+        if len(ways) + len(ended) > program.max_ways:
+            raise _too_many(program.max_ways)
     start.ways = ways
     start.found = found
     start.ended = ended if program.every else []
+
+
+def _too_many(most: int) -> OperatorError:
+    return OperatorError(
+        f"more than {most:,} ways through the pattern are under way from one row: bound them by"
+        ' within=, by an end to times=, or by contiguity "relaxed" or "strict"; max_ways= allows'
+        " more"
+    )
 
 
 def waits(program: Program, way: Way, option: int, taken: bool) -> bool:

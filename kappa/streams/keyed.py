@@ -19,7 +19,7 @@ from kappa.operators import (
     Top,
     Upsert,
 )
-from kappa.patterns import PatternRow, Skip
+from kappa.patterns import MAX_WAYS, PatternRow, Skip
 from kappa.plan.graph import Edge, Graph
 from kappa.streams.joins import Options, as_of, fan_in, joined
 from kappa.streams.stream import Stream
@@ -160,6 +160,7 @@ class KeyedStream(Stream[T]):
         within: Duration | None = None,
         skip: str | Skip = "past_last",
         contiguity: str = "strict",
+        max_ways: int = MAX_WAYS,
     ) -> KeyedStream[Row]:
         """Sequences of rows, by event time as the watermark passes: one row out per match.
 
@@ -170,8 +171,10 @@ class KeyedStream(Stream[T]):
             skip: where to go on behind a match: "past_last", "to_next", `to_first(...)`,
                 `to_last(...)`, or "none" for every match.
             contiguity: what may lie between rows: "strict", "relaxed" or "any".
+            max_ways: through the pattern that may be under way from one row; one more is an
+                error of the row that would make it.
         """
-        part = Pattern(self.key, rows, select, within=within, skip=skip, contiguity=contiguity)
+        part = Pattern(self.key, rows, select, within, skip, contiguity, max_ways)
         return self._keyed(part, self._by_fields())
 
     # -- tables and joins ------------------------------------------------------------------

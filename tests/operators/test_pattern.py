@@ -122,6 +122,50 @@ def test_where_the_search_goes_on() -> None:
     assert sorted(found(pattern, *values, skip="none")) == [[0, 1], [0, 1, 2], [1, 2], [3, 4]]
 
 
+def gaps(values: Sequence[int], **options: Any) -> list[list[int]]:
+    """All matches of 1, then one or more 2 with gaps between."""
+    on_error = options.pop("on_error", "stop")
+    pipeline = Pipeline("gaps", on_error=on_error)
+    rows = [row("a", is_(1)), row("b", is_(2), times="+", contiguity="any")]
+    keyed = pipeline.source("in").key_by("k")
+    keyed.pattern(rows, select=NUMBERS, within="1s", skip="none", **options).to("out")
+    made = [{"k": 1, "v": value, "n": n, "ts": n} for n, value in enumerate(values)]
+    return [one["all"] for one in run(pipeline, {"in": made})["out"]]
+
+
+def test_ways_that_double_with_every_row_are_bounded() -> None:
+    values = (1, 2, 2, 2, 2, 3)
+    assert len(gaps(values)) == 2**4 - 1
+    # From the four rows 2, before the last: the ways that end there, those that go on, and
+    # those that wait, in one.
+    enough = next(most for most in range(1, 100) if refused_at(values, most) is None)
+    assert enough > 2**4
+    assert gaps(values, max_ways=enough) == gaps(values)
+    assert refused_at(values, enough - 1) == 4
+
+
+def refused_at(values: Sequence[int], most: int) -> int | None:
+    """The number of the row that makes more ways than there may be."""
+    try:
+        gaps(values, max_ways=most)
+    except OperatorError as error:
+        assert f"more than {most} ways through the pattern" in str(error)
+        assert "max_ways=" in str(error)
+        return next(n for n in range(len(values)) if f"'n': {n}" in str(error))
+    return None
+
+
+def test_a_row_that_makes_too_many_ways_can_be_set_aside() -> None:
+    values = (1, 2, 2, 2, 2, 3)
+    assert gaps(values, max_ways=9, on_error="dead_letter") == gaps(values[:3])
+
+
+@pytest.mark.parametrize("most", [0, -1, 1.5, None, True])
+def test_max_ways_is_a_whole_number(most: Any) -> None:
+    with pytest.raises(ConfigError, match="max_ways"):
+        gaps((1,), max_ways=most)
+
+
 def test_a_skip_to_rows_that_there_are_none_of_goes_past_the_last() -> None:
     pattern = [row("a", is_(1), times=2), row("b", is_(2), times="?")]
     assert found(pattern, 1, 1, 1, skip=to_first("b")) == [[0, 1]]
