@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -68,13 +68,30 @@ class SchemaView:
         schemas: the topic's.
         through: the version that older rows are seen through.
         newer: whether rows of later versions are seen through it too, else as they are.
+        known: the topic's schemas as of now, for who reads on while others are set: a row is
+            of the version that its LSN says, whenever it is read.
     """
 
-    def __init__(self, schemas: TopicSchemas, through: SchemaVersion, *, newer: bool) -> None:
-        self.schemas = schemas
+    def __init__(
+        self,
+        schemas: TopicSchemas,
+        through: SchemaVersion,
+        *,
+        newer: bool,
+        known: Callable[[], TopicSchemas | None] | None = None,
+    ) -> None:
+        self._schemas = schemas
+        self._known = known
         self.through = through
         self._newer = newer
         self._made: dict[tuple[int, bool], Resolution | None] = {}
+
+    @property
+    def schemas(self) -> TopicSchemas:
+        """The topic's."""
+        if self._known is not None:
+            self._schemas = self._known() or self._schemas
+        return self._schemas
 
     def runs(self, lsns: Sequence[int]) -> list[tuple[Resolution | None, int]]:
         """How the rows of appends are seen, and how many neighbours are seen so.
@@ -85,7 +102,8 @@ class SchemaView:
         Cost: 1 µs where one version wrote them all; else as much for each.
         """
         low, high = min(lsns), max(lsns)
-        first, last = self.schemas.at(low), self.schemas.at(high)
+        schemas = self.schemas
+        first, last = schemas.at(low), schemas.at(high)
         if first is last and (first is None or (low < first.lsn) is (high < first.lsn)):
             return [(self.at(low), len(lsns))]
         return [(seen, sum(1 for _ in some)) for seen, some in groupby(lsns, self.at)]
@@ -130,10 +148,16 @@ class TopicSchemas:
         """The version of that number."""
         return self.versions[version - 1] if 0 < version <= len(self.versions) else None
 
-    def view(self, version: int | None = None, *, newer: bool = False) -> SchemaView:
+    def view(
+        self,
+        version: int | None = None,
+        *,
+        newer: bool = False,
+        known: Callable[[], TopicSchemas | None] | None = None,
+    ) -> SchemaView:
         """Rows through one version, the newest by default."""
         through = self.newest if version is None else self.versions[version - 1]
-        return SchemaView(self, through, newer=newer)
+        return SchemaView(self, through, newer=newer, known=known)
 
     def as_of(self, lsn: int) -> SchemaView | None:
         """Rows through the newest version that an LSN knows; None before the first."""

@@ -129,13 +129,24 @@ class Schemas:
         self._store.refresh()
         return self._registry.of(topic if isinstance(topic, int) else self.topic(topic).id)
 
+    def schema_view(self, topic_id: int, version: int) -> SchemaView | None:
+        """Rows of a topic through one version, for the runtime; later ones too, where it can."""
+        known = self.topic_schemas(topic_id)
+        if known is None:
+            return None
+        return known.view(version, newer=True, known=lambda: self._registry.of(topic_id))
+
     def _schema_view(self, topic: Topic, schema: str | int) -> SchemaView | None:
         """How rows of a topic are seen; None: as they are."""
         known = self.topic_schemas(topic.id)
         if schema == "written":
             return None
+
+        def now() -> TopicSchemas | None:
+            return self._registry.of(topic.id)
+
         if schema == "newest":
-            return None if known is None else known.view()
+            return None if known is None else known.view(known=now)
         if type(schema) is not int or known is None or known.get(schema) is None:
             count = 0 if known is None else len(known.versions)
             raise ConfigError(
@@ -143,7 +154,7 @@ class Schemas:
                 f" {topic.full_name} has {count}",
                 topic=topic.full_name,
             )
-        return known.view(schema, newer=True)
+        return known.view(schema, newer=True, known=now)
 
     def _declared(
         self,

@@ -209,12 +209,12 @@ def newest_schemas(log: Log, pins: Mapping[str, int]) -> dict[str, int]:
 
 def views_of(log: Log, plan: Plan, version: Version) -> list[SchemaView | None]:
     """How rows of each source are seen, in the order of the plan's sources."""
-    found: list[SchemaView | None] = []
-    for name in source_names(plan):
-        known = log.topic_schemas(version.pins[name]) if name in version.schemas else None
-        number = version.schemas.get(name)
-        found.append(None if known is None else known.view(number, newer=True))
-    return found
+    return [
+        None
+        if name not in version.schemas
+        else log.schema_view(version.pins[name], version.schemas[name])
+        for name in source_names(plan)
+    ]
 
 
 def newest_views(log: Log, plan: Plan) -> list[SchemaView | None]:

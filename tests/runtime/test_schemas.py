@@ -116,6 +116,26 @@ def test_a_version_goes_on_with_the_schema_it_began_with_and_a_replay_takes_the_
     assert rows(log, "names@2") == [{"names": ["k", "price", "ts", "unit"]}] * 2
 
 
+def test_a_schema_that_is_set_under_a_live_run_shows_no_more_than_to_one_that_starts_later():
+    log = new_log()
+    log.append("bids", [{"k": 1, "price": 5, "ts": 1}])
+    pipeline = Pipeline("texts")
+    pipeline.source("bids").map(lambda row: {"names": sorted(row)}).to("names")
+    running = pipeline.start(log)
+
+    def answered(lsn: int) -> None:
+        while not any(entry.origin == lsn for entry in log.entries(0)):
+            log.wait(log.end_lsn, 1.0)
+
+    answered(1 + log.schemas("bids")[0].lsn)
+    more = Schema.record("Bid", [*ONE.fields, Field("unit", String(), default="EUR")])
+    log.set_schema("bids", more)
+    answered(log.append("bids", [{"k": 1, "price": 6, "ts": 2, "unit": "USD"}]).lsn)
+    running.stop()
+    running.wait()
+    assert rows(log, "names") == [{"names": ["k", "price", "ts"]}] * 2
+
+
 def test_rows_that_the_pinned_schema_cannot_show_are_seen_as_they_are():
     log = new_log()
     log.append("bids", [{"k": 1, "price": 5, "ts": 1}])
