@@ -15,6 +15,7 @@ from kappa.cli.options import json_option, log_option, open_log, position
 from kappa.cli.output import print_fields, print_json, print_table
 from kappa.cli.signals import stop_on_signals
 from kappa.log import LSN, Log, Record, Topic
+from kappa.log.contracts import contracts_of
 from kappa.time import format_time
 
 FOLLOW_SECONDS = 0.5
@@ -67,7 +68,7 @@ def describe(directory: Path, name: str, as_json: bool) -> None:
     """Show what is known of the topic NAME, partition by partition."""
     with open_log(directory) as log:
         found = log.topic(name)
-        facts = _summary(log, found) | _options(found)
+        facts = _summary(log, found) | _options(found) | _held(log, found)
         partitions = [_partition(log, found, number) for number in range(found.partitions)]
     if as_json:
         print_json(facts | {"partitions": partitions})
@@ -161,6 +162,15 @@ def _options(topic: Topic) -> dict[str, Any]:
         "retention_bytes": topic.retention_bytes,
         "compact": topic.compact,
     }
+
+
+def _held(log: Log, topic: Topic) -> dict[str, Any]:
+    """What rows are held to."""
+    schemas = log.schemas((topic.name, topic.version))
+    contracts = contracts_of(log, topic.full_name)
+    newest = f"version {schemas[-1].version}, {schemas[-1].compatibility}" if schemas else None
+    held = bool(contracts) and contracts[-1].contract is not None
+    return {"schema": newest, "contract": contracts[-1].name if held else None}
 
 
 def _partition(log: Log, topic: Topic, number: int) -> dict[str, Any]:

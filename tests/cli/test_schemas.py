@@ -62,6 +62,7 @@ def test_from_a_document_to_a_class_and_back(kappa, tmp_path: Path):
     assert document["required"] == ["price", "note"]
     versions = kappa("schema", "show", "bids", "--versions", "--json").json
     assert [one["version"] for one in versions] == [1, 2]
+    assert kappa("topic", "describe", "bids", "--json").json["schema"] == "version 2, FULL"
 
 
 def test_a_breaking_change_has_exit_code_3_and_names_who_reads_the_field(kappa, tmp_path: Path):
