@@ -13,7 +13,7 @@ from kappa.log.refusals import Rows
 from kappa.log.registry import TopicSchemas
 from kappa.schemas import Fitting, Problem
 
-__all__ = ["fit_columns", "fit_rows", "framed"]
+__all__ = ["fit_columns", "fit_rows", "framed", "has_tombstones"]
 
 MIN_FRAMED = 8
 """Below, making columns known takes longer than looking at them again."""
@@ -46,6 +46,9 @@ def fit_rows(rows: Rows, schemas: TopicSchemas, *, divert: bool = False) -> None
     """
     if not rows.values:
         return
+    if rows.topic.compact and has_tombstones(rows.values):
+        _fit_around(rows, schemas, divert=divert)
+        return
     fitted = _fitted(rows.values, schemas)
     if fitted is None:
         problems = schemas.fitting.problems(rows.values)
@@ -55,6 +58,24 @@ def fit_rows(rows: Rows, schemas: TopicSchemas, *, divert: bool = False) -> None
         fitted = _fitted(rows.values, schemas) if rows.values else []
         assert fitted is not None
     rows.values = fitted
+
+
+def has_tombstones(values: Sequence[Any]) -> bool:
+    """Whether some records have no value: in a compacted topic they take their key out."""
+    return not isinstance(values, Frame) and any(value is None for value in values)
+
+
+def _fit_around(rows: Rows, schemas: TopicSchemas, *, divert: bool) -> None:
+    """The same where some records are tombstones, which no schema is asked about."""
+    places = [at for at, value in enumerate(rows.values) if value is not None]
+    there = [rows.values[at] for at in places]
+    reasons = _reasons(there, schemas)
+    if reasons and not divert:
+        raise violation(rows.topic.full_name, schemas.fitting.problems(there), schemas)
+    rows.set_aside({places[at]: reason for at, reason in reasons.items()})
+    there = [value for value in rows.values if value is not None]
+    fitted = iter((_fitted(there, schemas) if there else None) or ())
+    rows.values = [None if value is None else next(fitted) for value in rows.values]
 
 
 def _fitted(values: Sequence[Any], schemas: TopicSchemas) -> Sequence[Any] | None:

@@ -20,7 +20,7 @@ from kappa.contracts.guard import Guard
 from kappa.errors import ConfigError, RecordRefused
 from kappa.log.body import Body, encode_body, encode_columns
 from kappa.log.catalog import Topic
-from kappa.log.fitted import fit_rows, framed
+from kappa.log.fitted import fit_rows, framed, has_tombstones
 from kappa.log.refusals import Rows, unreadable
 from kappa.log.registry import TopicSchemas
 from kappa.schemas.instances import plain_rows
@@ -87,7 +87,8 @@ def encode_rows(
     if guard is not None or schemas is not None:
         rows.values = framed(rows.values)
     if guard is not None:
-        rows.set_aside(guard.aside(rows.values))
+        gone = topic.compact and has_tombstones(rows.values)
+        rows.set_aside(guard.aside(rows.values, tombstones=gone))
     if schemas is not None:
         fit_rows(rows, schemas, divert=guard is not None and guard.diverts)
     if guard is not None:

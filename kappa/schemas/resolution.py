@@ -131,8 +131,10 @@ class Resolution:
             self.same = self._whole is None
 
     def row(self, row: Any) -> Any:
-        """One row as the reader has it."""
-        return row if self.same or self._whole is None else self._whole(row)
+        """One row as the reader has it; None where a record has been taken out."""
+        if self.same or self._whole is None or (row is None and self._reads):
+            return row
+        return self._whole(row)
 
     def rows(self, rows: Iterable[Any]) -> list[Any]:
         """Rows as the reader has them."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kappa import Log
+from kappa.contracts.contract import Contract
 from kappa.errors import (
     ConfigError,
     ContractViolation,
@@ -18,6 +19,7 @@ from kappa.errors import (
     SchemaViolation,
 )
 from kappa.log import LSN
+from kappa.log.contracts import set_contract
 from kappa.schemas import Field, Float, Int, Schema, String
 
 ONE = Schema.record("Bid", [Field("auction", Int()), Field("price", Int())])
@@ -222,6 +224,31 @@ def test_with_mode_none_the_rows_before_it_stay_as_they_are():
         log.set_schema("bids", ONE, compatibility="NONE")
         log.append("bids", ROWS)
         assert values(log) == ["text", *ROWS]
+
+
+def test_a_record_that_takes_its_key_out_is_of_no_shape():
+    """A tombstone of a compacted topic passes schema and contract; elsewhere None is no row."""
+    with Log.memory() as log:
+        log.create_topic("stock", key="auction", compact=True)
+        log.append("stock", ROWS)
+        log.append("stock", [None], key=1)
+        log.set_schema("stock", ONE)
+        set_contract(log, Contract("stock", fields={"price": "int"}))
+        log.append("stock", [{"auction": 3, "price": 9}, None, {"auction": 4, "price": 1}],
+                   key=[3, 2, 4])  # fmt: skip
+        assert dict(log.view("stock")) == {
+            3: {"auction": 3, "price": 9},
+            4: {"auction": 4, "price": 1},
+        }
+        log.append("stock", [None, {"auction": "x", "price": 1}], key=[3, 5])
+        assert list(log.view("stock")) == [4], "what does not fit is set aside, the other is taken"
+        set_contract(log, Contract("stock"))
+        log.set_schema("stock", TWO)
+        assert dict(log.view("stock")) == {4: {"auction": 4, "amount": 1.0, "unit": "EUR"}}
+    with Log.memory() as log:
+        log.create_topic("bids", key="auction", schema=ONE)
+        with pytest.raises(SchemaViolation):
+            log.append("bids", [None], key=1)
 
 
 @pytest.mark.parametrize("what", ["key", "time"])
