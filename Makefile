@@ -37,9 +37,11 @@ lint: $(STAMP)  ## style, formatting, types, layers
 
 smoke: $(STAMP)  ## every benchmark at its smallest size, so that none rots
 	$(BIN)/python -m benchmarks --size smoke
+	$(BIN)/python -m benchmarks.lake --size smoke
 
 bench: $(STAMP)  ## every benchmark at its real size, each beside a plain loop
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.lake
 
 check: lint test smoke  ## what runs before a merge
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from runtime.backfills import HOUR, START, new_log, partitions, tables, tree
+from runtime.backfills import HOUR, START, new_log, partitions, tables, touched, tree
 
 from kappa import Log
 
@@ -32,8 +32,8 @@ def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(tmp_path: Path, 
         tables(lake, 1).run(log, until_idle=True, drain=True)
         tables(rebuilt, 10, name="rebuilt").replay(log)
     old, new = partitions(tree(lake)), partitions(tree(rebuilt))
-    since = START + chance.randint(0, 40) * HOUR
-    until = since + 30 * HOUR
+    since = START + chance.randint(-10 * HOUR, 60 * HOUR)
+    until = since + chance.randint(1, 50 * HOUR)
     kills = 0
     for attempt in range(40):
         process = started(tmp_path, since, until)
@@ -49,11 +49,15 @@ def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(tmp_path: Path, 
         kills += 1
     assert code == 0 and kills
     found = partitions(tree(lake))
+    for folder in found.keys() | old.keys() | new.keys():
+        want = new if touched(folder, since, until) else old
+        assert found.get(folder) == want.get(folder), folder
     made = {folder for folder in new if found.get(folder) != old.get(folder)}
-    assert made and all(found[folder] == new[folder] for folder in made)
+    assert made
     with Log(tmp_path / "log") as log:
         report = tables(lake, 10).backfill(log, since=since, until=until)
     assert not any(report.partitions)
+    assert partitions(tree(lake)) == found
     assert {one.partition for one in report.partitions} >= {
         folder.split("/", 1)[1] for folder in made
     }

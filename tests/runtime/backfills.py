@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kappa import Calendar, Log, ManualClock, Pipeline, Session, Tumbling, agg, col
+from kappa import (
+    Calendar,
+    Log,
+    ManualClock,
+    Pipeline,
+    Session,
+    Tumbling,
+    agg,
+    col,
+    left,
+    right,
+)
 from kappa.connect import JsonLinesSink
 from kappa.plan import SourceSpec
 
@@ -44,7 +55,8 @@ def _row(hour: int, n: int) -> dict[str, Any]:
 
 
 def tables(out: Path, unit: int = 1, *, name: str = "p") -> Pipeline:
-    """Hourly sums by date, with late panes; sessions by month and field; days; raw rows by hour.
+    """Hourly sums by date, with late panes; sessions by month and field; days; raw rows by hour;
+    pairs of rows close to each other, and rows that found none.
 
     Args:
         out: folder of the tables.
@@ -64,6 +76,13 @@ def tables(out: Path, unit: int = 1, *, name: str = "p") -> Pipeline:
     days = keyed.window(Calendar("day", ZONE)).aggregate(sums).named("days")
     days.sink(JsonLinesSink(out / "days", by="month", zone=ZONE))
     scaled.sink(JsonLinesSink(out / "raw", by=("date", "hour"), zone=ZONE, delay="1h"))
+    even, odd = (scaled.filter(col("x") // unit % 2 == rest) for rest in (0, 1))
+    pairs = even.key_by("k").left_join(
+        odd.key_by("k"),
+        within=("-90m", "2h"),
+        select={"x": left("x"), "y": right("x"), "k": left("k")},
+    )
+    pairs.named("pairs").sink(JsonLinesSink(out / "pairs", by="date", zone=ZONE, rows=60))
     hourly.to(f"{name}-sums")
     return p
 
@@ -107,3 +126,19 @@ def rows_of(files: Tree) -> dict[str, Counter[str]]:
         if lines:
             found[folder] = Counter(json.dumps(line, sort_keys=True) for line in lines)
     return found
+
+
+def touched(folder: str, since: int, until: int) -> bool:
+    """Whether a partition has event times of a range, by its name alone."""
+    zone = ZoneInfo("UTC" if folder.startswith("sessions") else ZONE)
+    words = dict(part.split("=") for part in folder.split("/")[1:])
+    if "month" in words:
+        first = datetime.strptime(words["month"] + "-01", "%Y-%m-%d").replace(tzinfo=zone)
+        after = (first + timedelta(days=31)).replace(day=1)
+    else:
+        first = datetime.strptime(words["date"], "%Y-%m-%d").replace(tzinfo=zone)
+        after = first + timedelta(days=1)
+        if "hour" in words:
+            first = first.replace(hour=int(words["hour"]))
+            return first.timestamp() * 1000 < until and since < first.timestamp() * 1000 + HOUR
+    return first.timestamp() * 1000 < until and since < after.timestamp() * 1000

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import hypothesis.strategies as st
 import pytest
@@ -26,6 +25,7 @@ from runtime.backfills import (
     rows_of,
     tables,
     times,
+    touched,
     tree,
 )
 from small import counts
@@ -68,22 +68,6 @@ def world(tmp_path_factory) -> Iterator[World]:
 def wrong(log: Log, out: Path, name: str) -> None:
     """The tables as the pipeline with the bug has made them, for good."""
     tables(out, 1, name=name).run(log, until_idle=True, drain=True)
-
-
-def touched(folder: str, since: int, until: int) -> bool:
-    """Whether a partition has event times of a range, by its name alone."""
-    zone = ZoneInfo("UTC" if folder.startswith("sessions") else ZONE)
-    words = dict(part.split("=") for part in folder.split("/")[1:])
-    if "month" in words:
-        first = datetime.strptime(words["month"] + "-01", "%Y-%m-%d").replace(tzinfo=zone)
-        after = (first + 31 * DAY).replace(day=1)
-    else:
-        first = datetime.strptime(words["date"], "%Y-%m-%d").replace(tzinfo=zone)
-        after = first + DAY
-        if "hour" in words:
-            first = first.replace(hour=int(words["hour"]))
-            return first.timestamp() * 1000 < until and since < first.timestamp() * 1000 + HOUR
-    return first.timestamp() * 1000 < until and since < after.timestamp() * 1000
 
 
 def span_of(first: int, length: int) -> tuple[int, int]:
@@ -323,11 +307,11 @@ def test_where_one_table_cannot_be_replaced_none_is(world, tmp_path, where):
 
 
 def test_a_file_of_someone_else_is_named_where_kappa_has_no_rows(world, tmp_path):
-    wrong(world.log, tmp_path, "empty-day")
+    wrong(world.log, tmp_path, "strange-day")
     stranger = tmp_path / "raw" / "date=2013-03-11" / "hour=03" / "notes.jsonl"
     stranger.parent.mkdir(parents=True)
     stranger.write_text("{}\n")
-    pipeline = tables(tmp_path, 10, name="empty-day")
+    pipeline = tables(tmp_path, 10, name="strange-day")
     with pytest.raises(SinkError, match=r"notes\.jsonl was not written by kappa"):
         pipeline.backfill(world.log, since="2013-03-11T00:00-04:00", until="2013-03-12T00:00-04:00")
     pipeline.backfill(world.log, since="2013-03-09T00:00-05:00", until="2013-03-10T00:00-05:00")
