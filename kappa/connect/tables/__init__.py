@@ -13,6 +13,7 @@
 - `sink`        the sink that every format shares
 - `jsonl`       JSON lines
 - `columns`     the types of Parquet's columns, from names or a schema
+- `cells`       values in such columns, exactly or not at all
 - `parquet`     Parquet
 - `replacing`   whole partitions replaced in one step
 - `generations` what a table was, and the way back

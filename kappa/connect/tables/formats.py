@@ -45,6 +45,19 @@ class Format(Protocol):
         """What the name of a file ends in."""
         ...
 
+    @property
+    def columns(self) -> Sequence[Any]:
+        """What all files of the table have in common; empty before the first, or if nothing."""
+        ...
+
+    def bound(self, columns: Sequence[Any]) -> Format:
+        """The format of a table that has these columns; SinkError if it cannot be."""
+        ...
+
+    def settled(self, contents: Sequence[Any]) -> Format:
+        """The format of a table with this file in it; itself if there was one before."""
+        ...
+
     def piece(self, batch: Batch) -> Piece:
         """Rows as the format keeps them; SinkError for a row that it cannot hold."""
         ...
@@ -86,6 +99,17 @@ class JsonLinesFormat:
     def suffix(self) -> str:
         """What the name of a file ends in."""
         return ".jsonl.gz" if self.compression == "gzip" else ".jsonl"
+
+    @property
+    def columns(self) -> Sequence[Any]:
+        """None: each line says what it holds."""
+        return ()
+
+    def bound(self, columns: Sequence[Any]) -> JsonLinesFormat:
+        return self
+
+    def settled(self, contents: Sequence[bytes]) -> JsonLinesFormat:
+        return self
 
     def piece(self, batch: Batch) -> Piece:
         rows = plain_rows(batch, self.without)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -70,6 +70,7 @@ class State:
         writer: the owner whose rows are added to the table; "" if none is.
         floors: LSN by partition through which a backfill has written all there is.
         times: names of the parts of the path that are units of event time, and no fields.
+        columns: that all files have, if their format has any, as `Columns.plain` gives them.
     """
 
     number: int = 0
@@ -78,6 +79,7 @@ class State:
     writer: str = ""
     floors: Mapping[str, int] = field(default_factory=dict)
     times: tuple[str, ...] = ()
+    columns: Sequence[Any] = ()
 
     def of_folder(self, folder: str) -> list[DataFile]:
         """The files of one partition, by path."""
@@ -95,6 +97,7 @@ class Commit:
         remove: paths that are not.
         floors: see `State`; of the partitions that it replaces.
         times: see `State`; said by the commits that may be a table's first.
+        columns: see `State`; those of the files that it adds.
     """
 
     kind: str
@@ -103,6 +106,7 @@ class Commit:
     remove: tuple[str, ...] = ()
     floors: Mapping[str, int] = field(default_factory=dict)
     times: tuple[str, ...] = ()
+    columns: Sequence[Any] = ()
 
 
 class Ledger:
@@ -177,6 +181,7 @@ class Ledger:
             "writer": state.writer,
             "floors": dict(state.floors),
             "times": list(state.times),
+            "columns": list(state.columns),
         }
         self.store.write(f"{self.folder}/{state.number:010}.snapshot.json", _encode(content))
 
@@ -192,6 +197,7 @@ class Ledger:
                 content["writer"],
                 {str(folder): int(lsn) for folder, lsn in content["floors"].items()},
                 tuple(map(str, content["times"])),
+                list(content["columns"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(f"{number:010}.snapshot.json", error) from error
@@ -206,6 +212,7 @@ class Ledger:
                 tuple(map(str, content["remove"])),
                 {str(folder): int(lsn) for folder, lsn in content["floors"].items()},
                 tuple(map(str, content["times"])),
+                list(content["columns"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(f"{number:010}.json", error) from error
@@ -237,7 +244,10 @@ def apply(state: State, commit: Commit) -> State:
     marks = {**state.marks, commit.mark.owner: commit.mark}
     floors = {} if commit.kind == "discard" else {**state.floors, **commit.floors}
     times = tuple(sorted({*state.times, *commit.times}))
-    return State(state.number + 1, files, marks, writer, floors, times)
+    # A table whose rows were all taken back begins anew: its first file is another one.
+    begins = commit.kind in ("discard", "reopen") and not files
+    columns = commit.columns or (() if begins else state.columns)
+    return State(state.number + 1, files, marks, writer, floors, times, columns)
 
 
 def _file(content: Mapping[str, Any]) -> DataFile:

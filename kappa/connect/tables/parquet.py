@@ -1,29 +1,42 @@
 """Parquet in folders by time or by fields: statistics, dictionaries, zstd.
 
-A file's bytes follow from its rows, the schema and the version of pyarrow. Without a schema
-the type of a column follows from the values in the file; give one where values are rare or
-often null, so that all files of a table agree.
+All files of a table have the same columns of the same types: readers take those of the one
+file that they open first. What a schema does not say is fixed by the rows of the table's
+first file, and kept in its ledger; a later row that does not fit stops the run. So a file's
+bytes follow from its rows, the table's columns and the version of pyarrow.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from kappa.batch import Batch
 from kappa.codec import decode, encode
-from kappa.connect.tables.columns import Columns, array, arrow_type, columns_of
+from kappa.connect.tables.cells import Misfit, array_of, is_known, type_of
+from kappa.connect.tables.columns import (
+    Column,
+    Columns,
+    arrow,
+    arrow_type,
+    columns_from,
+    columns_of,
+    kind_of,
+    plain,
+)
 from kappa.connect.tables.formats import Format, Piece, plain_rows
 from kappa.connect.tables.sink import TableSink
-from kappa.errors import ConfigError
+from kappa.errors import ConfigError, SinkError
 
 ROW_GROUP = 122_880
 """Rows of a row group: what DuckDB reads at once, so that one thread takes one group."""
 
 VALUE_BYTES = 8
 """What a value that is no text counts for towards the size of a file."""
+
+ANEW = "write the table anew, with a replay into a new version"
 
 Values = dict[str, list[Any]]
 Content = tuple[int, Values]
@@ -35,19 +48,47 @@ class ParquetFormat:
     """Files of Parquet.
 
     Args:
-        schema: type of columns by name, see `columns`; others go by their values.
+        schema: the columns that are known.
         without: fields that are left out, since the path says them.
         codec: of the pages: "zstd", "snappy", "gzip" or "none".
+        fixed: whether `schema` is what the table's first file was written with.
     """
 
     schema: Columns = ()
     without: frozenset[str] = frozenset()
     codec: str = "zstd"
+    fixed: bool = False
 
     @property
     def suffix(self) -> str:
         """What the name of a file ends in."""
         return ".parquet"
+
+    @property
+    def columns(self) -> list[Any]:
+        """The columns of the table; empty before its first file."""
+        return plain(self.schema) if self.fixed else []
+
+    def bound(self, columns: Sequence[Any]) -> ParquetFormat:
+        found = columns_from(columns)
+        here = {one.name: one for one in found}
+        for one in self.schema:
+            if here.get(one.name) != one:
+                was = here[one.name].kind if one.name in here else "none"
+                raise SinkError(
+                    f"column {one.name!r} is {_shown(one)} in the sink's schema and"
+                    f" {was} in the table: {ANEW}, or give the schema that it had",
+                    field=one.name,
+                )
+        return replace(self, schema=found, fixed=True)
+
+    def settled(self, contents: Sequence[Content]) -> ParquetFormat:
+        if self.fixed:
+            return self
+        known = {one.name for one in self.schema}
+        _, columns = _joined(contents)
+        asked = [_asked(name, columns[name]) for name in sorted(columns.keys() - known)]
+        return replace(self, schema=(*self.schema, *asked), fixed=True)
 
     def piece(self, batch: Batch) -> Piece:
         rows = plain_rows(batch, self.without)
@@ -66,10 +107,11 @@ class ParquetFormat:
         import pyarrow.parquet as pq
 
         count, columns = _joined(contents)
-        known = {name: kind for name, kind in self.schema if name not in self.without}
-        names = [*known, *sorted(name for name in columns if name not in known)]
-        arrays = [array(name, columns.get(name), count, known.get(name)) for name in names]
-        table = pa.Table.from_arrays(arrays, names=names)
+        schema = self.settled(contents).schema
+        _check_names(columns, schema)
+        arrays = [_array(one, columns.get(one.name) or [None] * count) for one in schema]
+        fields = [pa.field(one.name, arrow_type(one.kind), one.nullable) for one in schema]
+        table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
         target = io.BytesIO()
         pq.write_table(
             table,
@@ -114,6 +156,65 @@ def _size(columns: Values, count: int) -> int:
     )
 
 
+def _asked(name: str, values: list[Any]) -> Column:
+    """The column that the values of a table's first file ask for."""
+    try:
+        found = type_of(values)
+    except Misfit as misfit:
+        raise SinkError(
+            f"field {name!r}: {_told(misfit)}: make them of one type before the sink",
+            field=name,
+        ) from None
+    if not is_known(found):
+        raise SinkError(
+            f"field {name!r} has no value in the table's first file that tells its type"
+            f' ({found}): say it, as in schema={{{name!r}: "float"}}, or leave the field out'
+            f" with .without({name!r})",
+            field=name,
+        )
+    return Column(name, kind_of(found))
+
+
+def _check_names(columns: Values, schema: Sequence[Column]) -> None:
+    known = {one.name for one in schema}
+    for name in sorted(columns.keys() - known):
+        value = next((one for one in columns[name] if one is not None), None)
+        if value is not None:
+            raise SinkError(
+                f"field {name!r} ({value!r:.80}) is no column of the table, which has"
+                f" {', '.join(sorted(known)) or 'none'} by its schema or its first file: readers"
+                f" would miss it. Name it in schema= and {ANEW}, or leave the field out with"
+                f" .without({name!r})",
+                field=name,
+            )
+
+
+def _array(column: Column, values: list[Any]) -> Any:
+    try:
+        found = array_of(values, arrow_type(column.kind))
+    except Misfit as misfit:
+        raise SinkError(
+            f"field {column.name!r}: {_told(misfit)}, but the column is {_shown(column)} by the"
+            f" table's schema or its first file: say in schema= what holds all values and {ANEW}",
+            field=column.name,
+        ) from None
+    if found.null_count and not column.nullable:
+        raise SinkError(
+            f"field {column.name!r} is null or missing, which the table's schema does not allow",
+            field=column.name,
+        )
+    return found
+
+
+def _told(misfit: Misfit) -> str:
+    kind = type(misfit.value).__name__
+    return f"{misfit.value!r:.80} is {kind}" + (f" ({misfit.why})" if misfit.why else "")
+
+
+def _shown(column: Column) -> str:
+    return f"{arrow_type(column.kind)}{'' if column.nullable else ' and never null'}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParquetSink(TableSink):
     """Files of Parquet, partitioned by event time or fields, exactly once (extra `lake`).
@@ -121,11 +222,11 @@ class ParquetSink(TableSink):
     Args:
         path, by, zone, rows, size, every, delay, late_delay, success, generations: see
             `TableSink`.
-        schema: what a topic's rows are declared as: a class, a `kappa.schemas.Schema`; or types
-            of columns by name: bool, int, float, str, bytes, date, datetime, "timestamp" (of
-            milliseconds since the epoch), "decimal(10, 2)", or a name or type of Arrow's.
-            Columns that it does not name follow, by name, with the type that their values ask
-            for.
+        schema: types of columns by name: bool, int, float, str, bytes, date, time, datetime,
+            "timestamp" (of milliseconds since the epoch), duration, uuid, "decimal(10, 2)",
+            a name or type of Arrow's, or a type of `kappa.schemas`. What it does not name
+            is fixed by the table's first file. A whole schema of Arrow's or of
+            `kappa.schemas`, or a class that declares one, does as well.
         codec: "zstd", "snappy", "gzip" or "none".
 
     >>> ParquetSink("lake", by="date", schema={"window_start": "timestamp"}).describe()
@@ -138,13 +239,14 @@ class ParquetSink(TableSink):
     kind: ClassVar[str] = "parquet"
 
     def __post_init__(self) -> None:
+        arrow()
         object.__setattr__(self, "schema", columns_of(self.schema))
         TableSink.__post_init__(self)
-        for _, kind in self.schema:
-            arrow_type(kind)
         if self.codec not in ("zstd", "snappy", "gzip", "none"):
             raise ConfigError(f'codec is {self.codec!r}: give "zstd", "snappy", "gzip" or "none"')
 
     def format(self) -> Format:
         """Parquet, less what the path says."""
-        return ParquetFormat(self.schema, frozenset(self.partitioning.fields), self.codec)
+        fields = frozenset(self.partitioning.fields)
+        schema = tuple(one for one in self.schema if one.name not in fields)
+        return ParquetFormat(schema, fields, self.codec)

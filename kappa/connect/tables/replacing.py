@@ -52,6 +52,7 @@ class Generation:
         lsn: L, the last LSN that they rest on.
         complete: the partitions that get a `_SUCCESS`.
         times: names of the parts of the path that are units of event time.
+        columns: of the files, if the format has any.
     """
 
     owner: str
@@ -60,6 +61,7 @@ class Generation:
     lsn: int
     complete: frozenset[str]
     times: tuple[str, ...] = ()
+    columns: Sequence[Any] = ()
 
 
 def replace_partitions(
@@ -102,7 +104,7 @@ def replace_partitions(
     added = tuple(file for files in replaced.values() for file in files)
     paths = {file.path for file in added}
     removed = tuple(file.path for file in gone if file.path not in paths)
-    commit = Commit("replace", mark, added, removed, floors, made.times)
+    commit = Commit("replace", mark, added, removed, floors, made.times, made.columns)
     if replaced:
         wanted = {}
         for folder, files in replaced.items():
@@ -292,6 +294,7 @@ def _commit(content: Mapping[str, Any]) -> Commit:
         tuple(content["remove"]),
         dict(content["floors"]),
         tuple(content["times"]),
+        content["columns"],
     )
 
 

@@ -7,7 +7,7 @@ after a restore the same rows lie in the same open files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -126,7 +126,7 @@ class Filling:
     """
 
     def __init__(self, format: Format, roll: Roll, state: StepState, prefix: str) -> None:
-        self.format = format
+        self.format = self._given = format
         self.max_rows = roll.rows
         self.max_bytes = roll.max_bytes
         self.every = roll.every_ms
@@ -141,6 +141,12 @@ class Filling:
         """Bytes of a file per counted byte, by the last one of the partition: what a partition
         holds depends on no other, so that it can be made anew alone."""
         self._restore()
+        self.bind(())
+
+    def bind(self, columns: Sequence[Any]) -> None:
+        """Says which columns the table has; if none, those of the files so far hold."""
+        known = columns or self._facts.get("columns")
+        self.format = self._given.bound(known) if known else self._given
 
     def _restore(self) -> None:
         for folder, head in self._heads.items():
@@ -186,6 +192,7 @@ class Filling:
     def close(self, folder: str) -> tuple[DataFile, bytes]:
         """Closes the open file of a partition: what it is, and its bytes."""
         file = self.files.pop(folder)
+        self.format = self.format.settled(file.contents)
         data = self.format.file(file.contents)
         if self._heads.delete(folder):
             for number in range(file.blocks):
@@ -226,4 +233,5 @@ class Filling:
         # Only who begins another file in the very last LSN has to know of the one before.
         self._numbers = {f: pair for f, pair in self._numbers.items() if pair[0] >= lsn}
         self._facts.put("ratios", dict(sorted(self._ratios.items())))
+        self._facts.put("columns", list(self.format.columns))
         self._facts.put("numbers", sorted((f, list(pair)) for f, pair in self._numbers.items()))

@@ -235,7 +235,20 @@ class TableSinkInstance(SinkInstance):
             self.covered = mark.lsn
         if mark is None and state.files and not self.overwrites:
             self._take_over(state)
+        self._bind()
         return mark
+
+    def _bind(self) -> None:
+        self.filling.bind(self.table.ledger.state.columns)
+
+    def _check_columns(self, state: State, columns: Sequence[Any]) -> None:
+        """Refuses files that were made before another writer fixed the table's columns."""
+        if columns and state.columns and list(columns) != list(state.columns):
+            raise SinkError(
+                f"{self.table.where}: {state.writer or 'a backfill'} has written the table's first"
+                " file meanwhile, with other columns: run it anew, or give both schema=",
+                step=self.context.step,
+            )
 
     def prepare(self) -> Any:
         self.filling.save(self.lsn)
@@ -260,11 +273,16 @@ class TableSinkInstance(SinkInstance):
         files = [DataFile(**file) for _, file in self.made.items()]
         files = [replace(file, closing=file.path in early) for file in files]
         self.staged = []
-        return {"files": [asdict(file) for file in sorted(files, key=_path)], "replace": True}
+        return {
+            "files": [asdict(file) for file in sorted(files, key=_path)],
+            "columns": list(self.filling.format.columns),
+            "replace": True,
+        }
 
     def _taken(self) -> dict[str, Any]:
         taken = {
             "files": [asdict(file) for file in self.staged],
+            "columns": list(self.filling.format.columns),
             "complete": self.complete if self.success else [],
         }
         self.staged, self.complete = [], []
@@ -273,7 +291,9 @@ class TableSinkInstance(SinkInstance):
     def check(self, staged: Any) -> None:
         if self.overwrites and staged.get("replace"):
             files = [DataFile(**file) for file in staged["files"]]
-            touched = self._touched(settle(self.table), files)
+            state = settle(self.table)
+            self._check_columns(state, staged["columns"])
+            touched = self._touched(state, files)
             for folder in sorted({*touched, *self._lying()}):
                 check_own(self.table, folder, self.format.suffix)
 
@@ -281,16 +301,17 @@ class TableSinkInstance(SinkInstance):
         files = [DataFile(**file) for file in staged["files"]]
         if self.overwrites:
             if staged.get("replace"):
-                self._replace(files, mark)
+                self._replace(files, staged["columns"], mark)
             return
         state = settle(self.table)
+        self._check_columns(state, staged["columns"])
         if not state.number:  # a file in place that no ledger knows would look like another's
             begun = replace(mark, lsn=0, chain_crc=0, closed=False)
             first = Commit("begin", begun, times=self.partitioning.time_names)
             self.table.ledger.commit(lambda now: None if now.number else first)
         files = [file for file in files if not floored(state, file)]
         self.table.place(self.context.owner, files)
-        self.table.ledger.commit(lambda state: added(state, files, mark))
+        self.table.ledger.commit(lambda state: added(state, files, mark, staged["columns"]))
         for folder in staged["complete"]:
             self.table.say_complete(folder)
         if not self.swept:
@@ -299,7 +320,7 @@ class TableSinkInstance(SinkInstance):
 
     # -- taking back ---------------------------------------------------------------------
 
-    def _replace(self, files: list[DataFile], mark: Mark) -> None:
+    def _replace(self, files: list[DataFile], columns: Sequence[Any], mark: Mark) -> None:
         folders = self._touched(settle(self.table), files)
         left = [name for name, time in folders.items() if self.shared and self._is_open(time)]
         kept = sorted(set(folders).difference(left))
@@ -310,6 +331,7 @@ class TableSinkInstance(SinkInstance):
             self.context.end_lsn,
             frozenset(kept if self.success else ()),
             self.partitioning.time_names,
+            columns,
         )
         changes = replace_partitions(
             self.table,
@@ -359,6 +381,7 @@ class TableSinkInstance(SinkInstance):
 
     def discard(self) -> None:
         self._take_back("discard", lambda file: True)
+        self._bind()
         self.covered = 0
 
     def reopen(self) -> None:
@@ -371,6 +394,7 @@ class TableSinkInstance(SinkInstance):
                     step=self.context.step,
                 )
         self._take_back("reopen", lambda file: file.closing)
+        self._bind()
         for folder, _ in self.due.items():
             self.table.say_open(folder)
 
@@ -411,7 +435,7 @@ def _path(file: DataFile) -> str:
     return file.path
 
 
-def added(state: State, files: list[DataFile], mark: Mark) -> Commit | None:
+def added(state: State, files: list[DataFile], mark: Mark, columns: Sequence[Any]) -> Commit | None:
     """The commit that adds files; None if nothing is new."""
     files = [file for file in files if not floored(state, file)]
     new = tuple(file for file in files if state.files.get(file.path) != file)
@@ -419,4 +443,4 @@ def added(state: State, files: list[DataFile], mark: Mark) -> Commit | None:
     same = known is not None and (known.made, known.closed) == (mark.made, mark.closed)
     if not new and same and state.writer == mark.owner:
         return None
-    return Commit("add", mark, add=new)
+    return Commit("add", mark, add=new, columns=columns if new else ())

@@ -50,7 +50,7 @@ def raw(lake: Path, unit: int = 1, **options: Any) -> Pipeline:
     """All rows, as they are."""
     p = Pipeline("raw")
     scaled = p.source("in", out_of_orderness="3h").with_columns(x=col("x") * unit)
-    scaled.sink(ParquetSink(lake, **{"by": "date", "rows": 50, **options}))
+    scaled.sink(ParquetSink(lake, **{"by": "date", "rows": 50, "schema": {"y": "null"}, **options}))
     return p
 
 
