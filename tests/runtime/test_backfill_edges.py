@@ -16,6 +16,7 @@ from runtime.backfills import tree
 
 from kappa import Log, ManualClock, Pipeline, Tumbling, agg, col
 from kappa.connect import JsonLinesSink
+from kappa.connect.tables import Table
 from kappa.errors import SinkError
 
 MINUTE = 60_000
@@ -132,6 +133,27 @@ def test_a_partition_that_others_made_is_not_taken_over(days, tmp_path):
     theirs.unlink()
     report = pipeline(tmp_path, "UTC", 10).backfill(days, since="1970-01-10", until="1970-01-11")
     assert report.added == 6
+
+
+def test_broken_behind_the_swap_it_still_tells_what_it_changed(days, tmp_path):
+    """The disk fails when the new files are in view, and before that is written down."""
+    before, swept = tree(tmp_path), []
+
+    def sweep(table, owner, but=()):
+        swept.append(table.name)
+        if len(swept) == 2:
+            raise OSError(5, "Input/output error")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Table, "sweep", sweep)
+        with pytest.raises(SinkError):
+            pipeline(tmp_path, "UTC", 10).backfill(days, since=0, until="1970-01-03")
+    assert tree(tmp_path) != before
+    report = pipeline(tmp_path, "UTC", 10).backfill(days, since=0, until="1970-01-03")
+    assert (report.added, report.removed, report.altered) == (96, 96, 0)
+    assert len(report.partitions) == 48 + 2
+    again = pipeline(tmp_path, "UTC", 10).backfill(days, since=0, until="1970-01-03")
+    assert (again.added, again.removed, sum(one.same for one in again.partitions)) == (0, 0, 96)
 
 
 @pytest.mark.parametrize(("since", "until"), [("1960-01-01", "1969-12-31"), ("2100", "2101")])

@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kappa.connect.tables.ledger import Commit, DataFile, State, folders_of
-from kappa.connect.tables.replacing import check_own, settle, show
+from kappa.connect.tables.replacing import Rows, check_own, compared, settle, show
 from kappa.connect.tables.table import Table
 from kappa.errors import ConfigError, SinkError
+from kappa.sinks import Change, Mark
 
 UNDONE = ("replace", "rollback")
 TAKEN_BACK = ("discard", "reopen")
@@ -114,6 +115,38 @@ def roll_back(table: Table, number: int) -> State:
     commit = Commit("rollback", state.marks[owner], back, gone)
     whole = {folder for folder, paths in wanted.items() if paths and table.is_complete(folder)}
     return show(table, state.number, commit, wanted, whole)
+
+
+def told_again(table: Table, mark: Mark, rows: Rows, changes: list[Change]) -> list[Change]:
+    """What a run did that was killed behind its swap, and finds nothing to change now.
+
+    Args:
+        table: that it changed.
+        mark: of the run, which no other run has.
+        rows: reads the rows of a file.
+        changes: what it finds now; given back where the table was not changed by this run, or
+            where what it replaced is not kept any more.
+    """
+    steps = list(table.ledger.history())
+    for at in range(len(steps) - 1, 0, -1):
+        commit, before = steps[at][0], steps[at - 1][1]
+        if commit.mark == mark and commit.kind == "replace" and (commit.add or commit.remove):
+            break
+    else:
+        return changes
+    there, found = _there(table), []
+    touched = {*commit.remove, *(file.path for file in commit.add)}
+    gone = [file for path, file in before.files.items() if path in touched]
+    if not all(file.path in there for file in gone):
+        return changes
+    for change in changes:
+        old, new = (
+            [there[file.path] for file in files if file.folder == change.partition]
+            for files in (gone, commit.add)
+        )
+        sides = ((rows(table.store.read(name)) for name in names) for names in (old, new))
+        found.append(compared(change.partition, *sides) if old or new else change)
+    return found
 
 
 def _undone(table: Table, number: int) -> tuple[dict[str, DataFile], str]:

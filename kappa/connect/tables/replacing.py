@@ -157,8 +157,16 @@ def _compared(
     rows: Rows,
 ) -> Change:
     there = [file for file in old if table.is_whole(file)]  # of others nothing is known
-    before = _counted(rows(table.store.read(f"{table.name}/{file.path}")) for file in there)
-    after = _counted(rows(table.store.read(table.staged(owner, file))) for file in new)
+    return compared(
+        folder,
+        (rows(table.store.read(f"{table.name}/{file.path}")) for file in there),
+        (rows(table.store.read(table.staged(owner, file))) for file in new),
+    )
+
+
+def compared(folder: str, old: Iterable[list[Any]], new: Iterable[list[Any]]) -> Change:
+    """What is different between the rows of a partition's files before and after."""
+    before, after = _counted(old), _counted(new)
     equal = {text: min(count, len(after[text])) for text, count in _lengths(before).items()
              if text in after}  # fmt: skip
     return Change(
@@ -169,7 +177,7 @@ def _compared(
     )
 
 
-def _counted(files: Any) -> dict[str, list[Any]]:
+def _counted(files: Iterable[list[Any]]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for rows in files:
         for row in rows:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from kappa.batch import Batch
 from kappa.connect.tables.formats import Format
+from kappa.connect.tables.generations import told_again
 from kappa.connect.tables.ledger import Commit, DataFile, State
 from kappa.connect.tables.partitions import ByField, ByTime, Folders, Partitioning
 from kappa.connect.tables.replacing import (
@@ -341,6 +342,8 @@ class TableSinkInstance(SinkInstance):
             rows=self.format.rows,
             generations=self.generations,
         )
+        if not any(change.before or change.after for change in changes):
+            changes = told_again(self.table, mark, self.format.rows, changes)
         why = "still open: it is the live run's"
         self.changed = changes + [Change(name, left=why) for name in sorted(left)]
         self.table.sweep(self.context.owner)
