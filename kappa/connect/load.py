@@ -122,12 +122,16 @@ def load(
         name += taken
     if time is None and target.time is not None:
         time = TimeField(target.time)  # so that a record without one is named by its line
+    extra = extra or {}
+    if reading.columns is not None:
+        extra = {name: value for name, value in extra.items() if name in reading.columns}
+        reading = replace(reading, told=frozenset(extra))
     opened = reading.open(at or source) if isinstance(source, str | Path) else source
     shaped = _shaped(log, target)
     reading = replace(reading, rows=batch)
     if shaped is not None:
         reading = replace(reading, types=replace(reading.types, hints=shaped.cells))
-    feed = _Feed(opened, reading, time, key, extra or {}, progress, shaped)
+    feed = _Feed(opened, reading, time, key, extra, progress, shaped)
     try:
         feed.send(log, topic, name, on_error, batch)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -49,7 +49,7 @@ class ParquetRows:
         self._raw = file
         self._done = 0
         try:
-            self._file: pq.ParquetFile = pq.ParquetFile(file)
+            self._file: pq.ParquetFile = pq.ParquetFile(file, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
             file.close()
             raise SourceError(
@@ -66,6 +66,7 @@ class ParquetRows:
         self,
         *,
         columns: Sequence[str] | None = None,
+        told: Collection[str] = (),
         time: TimeField | None = None,
         since: int = MINUS_INFINITY,
         until: int = PLUS_INFINITY,
@@ -77,6 +78,7 @@ class ParquetRows:
 
         Args:
             columns: the fields to read; all by default.
+            told: those that the file need not have, since its folders tell them.
             time: the event time, which the range is about.
             since, until: row groups of which no row can lie within are not read.
             after: rows up to this number are not wanted; whole groups of them not read.
@@ -88,7 +90,7 @@ class ParquetRows:
         """
         import pyarrow as pa
 
-        wanted = self._wanted(columns)
+        wanted = self._wanted(columns, told)
         first = 0
         for group in range(self._file.num_row_groups):
             facts = self._file.metadata.row_group(group)
@@ -114,17 +116,17 @@ class ParquetRows:
         except SourceError as error:
             raise SourceError(f"{self.name}: {error.message}", path=self.name) from error
 
-    def _wanted(self, columns: Sequence[str] | None) -> list[str] | None:
+    def _wanted(self, columns: Sequence[str] | None, told: Collection[str]) -> list[str] | None:
         if columns is None:
             return None
         known = self._file.schema_arrow.names
-        missing = [name for name in columns if name not in known]
+        missing = [name for name in columns if name not in known and name not in told]
         if missing:
             raise SourceError(
                 f"{self.name} has no column {missing[0]!r}; it has {', '.join(known)}",
                 path=self.name,
             )
-        return list(columns)
+        return [name for name in columns if name in known]
 
     def _within(self, facts: Any, time: TimeField | None, since: int, until: int) -> bool:
         """Whether a row of a group may lie in the range, by its statistics."""

@@ -61,6 +61,7 @@ class Reading:
         folders: whether folders named `date=2013-03-01` tell fields that the files lack.
         rows: of a column format taken at once.
         growing: a last line without an end is still being written, and left.
+        told: fields among `columns` that a source need not have, since its folders tell them.
     """
 
     format: str | None = None
@@ -73,6 +74,7 @@ class Reading:
     folders: bool = True
     rows: int = 4096
     growing: bool = False
+    told: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> bool:
@@ -125,7 +127,7 @@ class Reading:
         if isinstance(source, ParquetRows):
             zone = UTC if time is None else _zone(time)
             frames = source.frames(
-                columns=self.columns, time=time, since=self.since, until=self.until,
+                columns=self.columns, told=self.told, time=time, since=self.since, until=self.until,
                 after=-1 if self.ranged else after, rows=self.rows, zone=zone,
             )  # fmt: skip
             return self._within(frames, time)
@@ -136,7 +138,8 @@ class Reading:
             assert isinstance(source, Lines)
             source.growing = self.growing
             found = self._lines(source)
-        found = found if self.columns is None else _narrowed(found, self.columns)
+        if self.columns is not None:
+            found = _narrowed(found, self.columns, self.told)
         return self._within(found, time)
 
     def _lines(self, lines: Lines) -> Found:
@@ -204,14 +207,14 @@ class Reading:
         return f"{columns}[{since},{until})"
 
 
-def _narrowed(found: Found, columns: Sequence[str]) -> Found:
+def _narrowed(found: Found, columns: Sequence[str], told: frozenset[str]) -> Found:
     for position, value in found:
         if isinstance(value, Mapping):
-            missing = [name for name in columns if name not in value]
+            missing = [name for name in columns if name not in value and name not in told]
             if missing:
                 yield position, Broken(f"there is no field {missing[0]!r}", repr(value))
                 continue
-            yield position, {name: value[name] for name in columns}
+            yield position, {name: value[name] for name in columns if name in value}
         else:
             yield position, value
 

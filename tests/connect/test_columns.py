@@ -18,6 +18,7 @@ from strategies import examples
 from kappa.batch import Frame
 from kappa.connect import Reading, TimeField, load, load_all
 from kappa.connect.arrow import frame_of
+from kappa.connect.parquet import ParquetRows
 from kappa.errors import ConfigError, SourceError
 from kappa.log import Log
 
@@ -223,6 +224,61 @@ def test_a_column_that_is_not_there_is_named(log: Log, tmp_path: Path):
     path = written(tmp_path / "a.parquet", rows(3))
     with pytest.raises(SourceError, match="has no column 'x'; it has k, ts, v"):
         load(log, "events", path, reading=Reading(columns=["ts", "x"]))
+
+
+def test_columns_may_be_told_by_folders_and_stand_in_any_order(log: Log, tmp_path: Path):
+    written(tmp_path / "n=1" / "a.parquet", [{"ts": 1, "x": 5, "y": 0}])
+    written(tmp_path / "n=2" / "a.parquet", [{"y": 0, "x": 6, "ts": 2}])
+    (tmp_path / "n=3").mkdir()
+    (tmp_path / "n=3" / "a.jsonl").write_text('{"x": 7, "ts": 3, "n": "own"}\n')
+    (tmp_path / "n=4").mkdir()
+    (tmp_path / "n=4" / "a.csv").write_text("y,ts,x\n0,4,8\n")
+    log.create_topic("told", time="ts")
+    load_all(log, "told", tmp_path, reading=Reading(columns=["n", "ts", "x"]))
+    assert [record.value for record in log.read("told")] == [
+        {"n": n, "ts": ts, "x": ts + 4} for ts, n in enumerate(("1", "2", "own", "4"), 1)
+    ]
+    log.create_topic("plain")
+    load_all(log, "plain", tmp_path, reading=Reading(columns=["ts"]))
+    assert [record.value for record in log.read("plain")] == [{"ts": n} for n in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("row", [{"k": 1, "ts": 2, "v": 0.5}, None])
+def test_files_without_rows_or_columns_are_passed(log: Log, tmp_path: Path, row):
+    schema = pa.schema([("ts", pa.int64())]) if row else pa.schema([])
+    pq.write_table(schema.empty_table(), tmp_path / "a.parquet")
+    written(tmp_path / "b.parquet", rows(2))
+    assert [one.appended for one in load_all(log, "events", tmp_path)] == [0, 2]
+
+
+def test_damage_within_a_page_is_named_and_nothing_of_it_is_loaded(log: Log, tmp_path: Path):
+    """The file's footer is whole; its pages carry checksums, as those of the sink do."""
+    path = written(tmp_path / "a.parquet", rows(300), row_group_size=100, write_page_checksum=True)
+    group = pq.read_metadata(path).row_group(2).column(0)
+    data = bytearray(path.read_bytes())
+    data[group.data_page_offset + group.total_compressed_size // 2 + 8] ^= 0x40
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"a\.parquet, row group 2: "):
+        load(log, "events", path)
+    assert [row["k"] for row in values(log)] == [row["k"] for row in rows(200)]
+
+
+def test_row_groups_without_statistics_are_read_and_cut(log: Log, tmp_path: Path):
+    path = written(tmp_path / "a.parquet", rows(30), row_group_size=10, write_statistics=False)
+    assert load(log, "events", path, reading=Reading(since=5_000, until=7_000)).appended == 2
+
+
+def test_timestamps_without_a_zone_are_pruned_in_the_zone_that_is_given(tmp_path: Path):
+    noon = NOON.replace(tzinfo=None)
+    path = written(tmp_path / "a.parquet", [{"at": noon + timedelta(hours=n)} for n in range(12)],
+                   row_group_size=4)  # fmt: skip
+    zone = TimeField("at", zone="America/New_York")
+    since = zone.moment(noon + timedelta(hours=4))
+    source = Reading().open(path)
+    assert isinstance(source, ParquetRows)
+    found = [first for first, _ in source.frames(time=zone, since=since, until=since + 1)]
+    source.close()
+    assert found == [4]
 
 
 def test_a_range_needs_a_time(log: Log, tmp_path: Path):

@@ -120,6 +120,7 @@ class ParquetFormat:
             compression=None if self.codec == "none" else self.codec,
             use_dictionary=True,
             write_statistics=True,
+            write_page_checksum=True,
         )
         return target.getvalue()
 

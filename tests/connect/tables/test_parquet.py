@@ -75,6 +75,15 @@ def test_files_have_statistics_dictionaries_and_zstd():
         assert column.has_dictionary_page
 
 
+def test_pages_carry_checksums():
+    data = bytearray(made([{"n": n * 7919 % 1000} for n in range(1000)], []))
+    place = pq.read_metadata(io.BytesIO(data)).row_group(0).column(0)
+    assert pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True).read().num_rows == 1000
+    data[place.dictionary_page_offset + place.total_compressed_size - 3] ^= 1
+    with pytest.raises(OSError, match="CRC"):
+        pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True).read()
+
+
 def test_a_schema_holds_for_every_file():
     form = ParquetFormat(columns_of({"at": "timestamp", "mean": "float", "gone": "str"}))
     batch = Batch.of_rows([{"x": 1, "at": 5, "mean": None}], [0])
