@@ -281,6 +281,12 @@ def _refused(topic: Topic, found: Declared) -> IncompatibleSchema:
 
 
 def _check_fields(topic: Topic, schema: Schema) -> None:
+    if topic.owner is not None:
+        raise ConfigError(
+            f"{topic.full_name} is written by {topic.owner}: its rows are what that makes, and"
+            " only topics that users append to have a schema",
+            topic=topic.full_name,
+        )
     root = schema.root
     if not isinstance(root, Record) or root.open:
         return

@@ -302,7 +302,8 @@ class Log(Schemas):
                 instances of it.
 
         Raises:
-            ConfigError: there is no such version of the schema.
+            ConfigError: there is no such version of the schema, or `rows` is no such class.
+            ContractViolation: while reading: a record cannot be an instance of `rows`.
             UnknownTopic: there is none of that name.
             OffsetOutOfRange: `start` is an offset that retention has removed.
 

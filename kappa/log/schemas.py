@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kappa.errors import ConfigError
+from kappa.errors import ConfigError, ContractViolation
 from kappa.log.catalog import Topic
 from kappa.log.declared import (
     Declared,
@@ -21,17 +21,41 @@ from kappa.log.registry import Registry, SchemaVersion, SchemaView, TopicSchemas
 from kappa.log.store import Store
 from kappa.log.topics import TopicOptions
 from kappa.schemas import Schema
-from kappa.schemas.instances import row_maker
+from kappa.schemas.classes import kind_of
+from kappa.schemas.instances import RowMaker, row_maker
 
 __all__ = ["Schemas", "made_rows"]
 
 
 def made_rows(records: Iterator[Record], rows: Any) -> Iterator[Record]:
-    """Records with values that are instances of a class."""
+    """Records with values that are instances of a class.
+
+    Raises:
+        ConfigError: it is no class with fields.
+        ContractViolation: while reading: a record cannot be one; says which.
+    """
+    if kind_of(rows) is None:
+        raise ConfigError(
+            f"rows is {rows!r:.80}: give a dataclass, TypedDict, msgspec Struct or pydantic model"
+        )
     maker = row_maker(rows)
-    if maker is None:
-        return records
-    return (record._replace(value=maker.row(record.value)) for record in records)
+    return records if maker is None else _made(records, maker)
+
+
+def _made(records: Iterator[Record], maker: RowMaker) -> Iterator[Record]:
+    for record in records:
+        try:
+            made = record.value if record.value is None else maker.row(record.value)
+        except Exception as error:
+            raise ContractViolation(
+                f"{record.topic}, partition {record.partition}, offset {record.offset}: the record"
+                f" is no {maker.rows.__qualname__}: {error}",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                lsn=record.lsn,
+            ) from error
+        yield record._replace(value=made)
 
 
 class Schemas:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kappa import Log
+from kappa import Log, Pipeline
 from kappa.contracts.contract import Contract
 from kappa.errors import (
     ConfigError,
@@ -224,6 +224,24 @@ def test_with_mode_none_the_rows_before_it_stay_as_they_are():
         log.set_schema("bids", ONE, compatibility="NONE")
         log.append("bids", ROWS)
         assert values(log) == ["text", *ROWS]
+
+
+def test_what_a_class_cannot_be_made_of_is_named(log: Log):
+    log.append("bids", ROWS)
+    lacking = dataclasses.make_dataclass("Lacking", [("auction", int), ("who", str)])
+    with pytest.raises(ContractViolation, match=r"offset 0: the record is no Lacking: .*'who'"):
+        list(log.read("bids", rows=lacking))
+    with pytest.raises(ConfigError, match="rows is <class 'int'>"):
+        log.read("bids", rows=int)
+
+
+def test_topics_that_others_write_have_no_schema(log: Log):
+    pipeline = Pipeline("p")
+    pipeline.source("bids").to("out")
+    pipeline.run(log, until_idle=True)
+    for topic in ("_schemas", "out"):
+        with pytest.raises(ConfigError, match=r"is written by (the schema registry|p@1)"):
+            log.set_schema(topic, Schema.record("R", [], open=True))
 
 
 def test_a_record_that_takes_its_key_out_is_of_no_shape():
