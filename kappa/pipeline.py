@@ -328,6 +328,7 @@ class Pipeline:
         on_progress: OnProgress | None = None,
         journal: str | None = None,
         refresh_side_inputs: bool = False,
+        schemas: Mapping[str, int] | None = None,
     ) -> RunResult:
         """Reads the log again, as far as it goes now, into a version; closes all windows.
 
@@ -350,8 +351,8 @@ class Pipeline:
                 in `run`.
             journal: for all `map_async` steps, whether a new version repeats the answers of
                 the current one, "repeat", or calls anew, "refresh".
-            refresh_side_inputs: a new version sees the side inputs as they stand, instead of
-                what the current version sees.
+            refresh_side_inputs: a new version sees side inputs as they stand, not as the current.
+            schemas: by topic, which version of its schema rows are seen through (0: as written).
 
         Raises:
             ConfigError: the version exists and is finished, or is something else.
@@ -385,6 +386,7 @@ class Pipeline:
             effects=Effects(sinks),
             journal=journal,
             refresh_side_inputs=refresh_side_inputs,
+            schemas=schemas,
         ).run()
 
     def backfill(

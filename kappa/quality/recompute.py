@@ -152,7 +152,11 @@ def recompute(
         replayed = pipeline.replay(log, late="mended", params=params).version
         return Recomputed(number, replayed, spans, late=late, whole=True)
     first, stop = spans[0][0], spans[-1][1]
-    replayed = pipeline.replay(log, since=first, until=stop, late="mended", params=params).version
+    # Its rows are to be those of the version, so they are made of what the version sees.
+    schemas = {name: known.schemas.get(name, 0) for name in known.pins}
+    replayed = pipeline.replay(
+        log, since=first, until=stop, late="mended", params=params, schemas=schemas
+    ).version
     return Recomputed(number, replayed, spans, _correct(log, plan, known, replayed, spans), late)
 
 

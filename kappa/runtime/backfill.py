@@ -375,7 +375,7 @@ class Backfill(Replay):
                 "until": wanted.until,
             },
         )
-        made = replace(wanted, end_lsn=self.end_lsn, pins=self.pins, schemas=self.schemas)
+        made = replace(wanted, end_lsn=self.end_lsn, pins=self.pins, schemas=dict(self.schemas))
         return versions.create(self.log, self.plan, made)
 
     def _through(self, job: Job, version: Version) -> RunResult:

@@ -73,6 +73,7 @@ class Replay:
         kind: str = "replay",
         journal: str | None = None,
         refresh_side_inputs: bool = False,
+        schemas: Mapping[str, int] | None = None,
     ) -> None:
         if journal is not None and journal not in JOURNAL:
             raise ConfigError(f"journal is {journal!r}: give one of {', '.join(JOURNAL)}")
@@ -93,6 +94,7 @@ class Replay:
         self.effects = effects or Effects("default")
         self.journal = journal
         self.refresh_side_inputs = refresh_side_inputs
+        self.schemas = schemas or {}
         self.margin = margin_before(plan)
         self.warmup_ms = warmup_ms
         exact = since == MINUS_INFINITY or self.margin is not None or warmup_ms is None
@@ -170,6 +172,7 @@ class Replay:
             wanted,
             journal=self.journal,
             refresh_side_inputs=self.refresh_side_inputs,
+            schemas=self.schemas,
         )
 
     def _resume(self, known: Version) -> Version:

@@ -155,6 +155,7 @@ def create(
     *,
     journal: str | None = None,
     refresh_side_inputs: bool = False,
+    schemas: Mapping[str, int] | None = None,
 ) -> Version:
     """Makes the output topics, pins the sources, and writes the record.
 
@@ -166,6 +167,7 @@ def create(
         version: what is known of it.
         journal: "repeat" or "refresh" answers from outside; None for what each step says.
         refresh_side_inputs: see the side inputs as they stand, not as the current version.
+        schemas: see `Pipeline.replay`; of a version with pins, its own.
     """
     _check_owners(log, plan, version)
     end = log.end_lsn
@@ -174,15 +176,15 @@ def create(
     if lines:
         make_topic(log, plan.pipeline)
     seen = pinned(log, plan, before.side_inputs if before else {}, refresh=refresh_side_inputs)
-    pins, schemas = version.pins, version.schemas
+    pins, through = version.pins, version.schemas
     if not pins:
         pins = {name: log.topic(name).id for name in source_names(plan)}
-        schemas = newest_schemas(log, pins)
+        through = _schemas(log, pins, schemas or {})
     outputs = {target.topic: _make_topic(log, version, target) for target in _wanted_topics(plan)}
     bound = replace(
         version,
         pins=pins,
-        schemas=schemas,
+        schemas=through,
         reads=reads_of(plan),
         outputs=outputs,
         made=end,
@@ -201,10 +203,17 @@ def source_names(plan: Plan) -> list[str]:
     return [step.part.topic for step in plan.sources if isinstance(step.part, SourceSpec)]
 
 
-def newest_schemas(log: Log, pins: Mapping[str, int]) -> dict[str, int]:
-    """The version of each source's schema that is the newest now, where it has one."""
+def _schemas(log: Log, pins: Mapping[str, int], given: Mapping[str, int]) -> dict[str, int]:
+    """The version of its schema that each source is seen through, where there is one."""
     known = {name: log.topic_schemas(topic_id) for name, topic_id in pins.items()}
-    return {name: one.newest.version for name, one in known.items() if one is not None}
+    found = {name: one.newest.version for name, one in known.items() if one is not None}
+    for name, number in given.items():
+        if name not in pins or not 0 <= number <= found.get(name, 0):
+            there = f"versions 1 to {found[name]}" if name in found else "none"
+            raise ConfigError(
+                f"schemas says version {number} for {name!r}: there are {there}", topic=name
+            )
+    return {name: number for name, number in (found | dict(given)).items() if number}
 
 
 def views_of(log: Log, plan: Plan, version: Version) -> list[SchemaView | None]:

@@ -15,7 +15,7 @@ from small import rows
 
 from kappa import Log, Pipeline, Tumbling, agg, col
 from kappa.contracts.contract import Contract
-from kappa.errors import IncompatibleSchema, OperatorError
+from kappa.errors import ConfigError, IncompatibleSchema, OperatorError
 from kappa.quality import replay_letters, set_contract
 from kappa.schemas import Field, Float, Int, Schema, String
 from kappa.time import ManualClock
@@ -114,6 +114,13 @@ def test_a_version_goes_on_with_the_schema_it_began_with_and_a_replay_takes_the_
     assert rows(log, "names") == [{"names": ["k", "price", "ts"]}] * 2
     texts().replay(log)
     assert rows(log, "names@2") == [{"names": ["k", "price", "ts", "unit"]}] * 2
+    texts().replay(log, schemas={"bids": 1})
+    assert rows(log, "names@3") == rows(log, "names@1")
+    texts().replay(log, schemas={"bids": 0})
+    assert [len(row["names"]) for row in rows(log, "names@4")] == [3, 4]
+    for wrong in ({"bids": 3}, {"asks": 1}):
+        with pytest.raises(ConfigError, match="schemas says version"):
+            texts().replay(log, schemas=wrong)
 
 
 def test_a_schema_that_is_set_under_a_live_run_shows_no_more_than_to_one_that_starts_later():
@@ -194,6 +201,25 @@ def test_a_mended_record_counts_at_its_old_place_but_is_read_as_it_was_written()
     units().replay(log, late="mended")
     totals = [(row["window_start"], row["n"], row["total"]) for row in rows(log, "totals")]
     assert totals == [(0, 2, 10.0), (30, 1, 5.0)]
+
+
+def test_what_is_recomputed_is_made_of_what_the_version_sees():
+    """The schema was raised after the run began; its rows are corrected, not made otherwise."""
+    log = Log.memory(clock=ManualClock(1_000))
+    log.create_topic("bids", key="k", time="ts", schema=ONE)
+    set_contract(log, Contract("bids", fields={"price": {"type": "int", "max": 10}}))
+    pipeline = Pipeline("names")
+    bids = pipeline.source("bids")
+    names = bids.map(lambda row: {"k": row["k"], "n": len(row)}).key_by("k").window(Tumbling(10))
+    names.aggregate(fields=agg.max("n"), rows=agg.count()).to("fields")
+    log.append("bids", [{"k": 1, "price": 5, "ts": 1}, {"k": 1, "price": 500, "ts": 2}])
+    log.append("bids", [{"k": 1, "price": 5, "ts": 30}])
+    pipeline.run(log, until_idle=True)
+    set_contract(log, Contract("bids"))
+    log.set_schema("bids", Schema.record("Bid", [*ONE.fields, Field("unit", String(), "EUR")]))
+    replay_letters(log, "bids", pipeline=pipeline)
+    found = [(row["window_start"], row["fields"], row["rows"]) for row in rows(log, "fields")]
+    assert found == [(0, 3, 1), (0, 3, 2)]
 
 
 class Unit(enum.Enum):
