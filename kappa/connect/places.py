@@ -91,7 +91,8 @@ def _on_disk(place: str, every: bool) -> list[str]:
     if any(sign in place for sign in MAGIC) and not path.exists():
         found = glob.glob(place, recursive=True)  # noqa: PTH207  # patterns from the root too
         return sorted(one for one in found if Path(one).is_file())
-    return [place]
+    # A name without an ending is a file if it is there, and else a folder that may come.
+    return [place] if every or format_of(place) or path.exists() else []
 
 
 def _in_store(url: str, every: bool) -> list[str]:

@@ -200,3 +200,22 @@ def test_a_damaged_ledger_and_a_lost_file_are_named(tmp_path: Path):
     commit.write_text('{"format": 1, "add": [{"path": "../x"}]}')
     with pytest.raises(SourceError, match=f"{commit.name} does not read back"):
         asked(lake)
+
+
+def test_a_table_is_followed_from_before_it_is_there(tmp_path: Path):
+    """One pipeline's table is the source of another's, commit by commit."""
+    lake, counts = tmp_path / "raw", []
+    down = Pipeline("down")
+    files = Files(lake, topic="in", time="ts", follow="1h")
+    down.source(files).to("out")
+    with Log.memory(clock=ManualClock(START)) as log, Log.memory() as again:
+        log.create_topic("in", time="ts")
+        for day in range(4):
+            down.run(again, until_idle=True)
+            counts.append(len(list(again.read("in"))) if day else 0)
+            log.append("in", [{"x": h, "ts": START + (day * 24 + h) * HOUR} for h in range(24)])
+            raw(lake).run(log, until_idle=True)
+        down.run(again, until_idle=True)
+        assert [*counts, len(list(again.read("out")))] == [0, 0, 24, 48, 72]
+    with pytest.raises(SourceError, match="there is no file at"):
+        load_all(Log.memory(), "in", tmp_path / "nowhere")
