@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from kappa.codec import values
 from kappa.contracts.contract import Contract
+from kappa.contracts.expectations.types import kinds_of
 from kappa.contracts.guard import Guard
 from kappa.errors import ConfigError
 from kappa.log.topics import DEAD_LETTERS, dead_letters_of
+from kappa.schemas import Record, Schema, Union
 
 if TYPE_CHECKING:
     from kappa.log.log import Log
@@ -91,9 +93,18 @@ def set_contract(log: Log, contract: Contract, *, topic: str | None = None) -> S
 
     Raises:
         UnknownTopic: there is no such topic.
-        ConfigError: the contract is larger than 1 MiB.
+        ConfigError: the contract is larger than 1 MiB, or no row can keep it and fit the
+            topic's schema.
     """
     found = log.topic(topic or contract.topic)
+    schema = log.schema((found.name, found.version))
+    against = None if schema is None else contradiction(contract, schema)
+    if against is not None:
+        raise ConfigError(
+            f"the contract of {found.full_name} goes against its schema: {against}; no row could"
+            " be appended",
+            topic=found.full_name,
+        )
     data = values.encode(contract.to_plain())
     if len(data) > MAX_CONTRACT_BYTES:
         raise ConfigError(
@@ -111,6 +122,32 @@ def set_contract(log: Log, contract: Contract, *, topic: str | None = None) -> S
             record = {"topic": found.id, "version": version, "contract": data}
             writing.control("contract", record | {"dead_letters": letters})
     return contracts_of(log, found.full_name)[-1]
+
+
+def contradiction(contract: Contract, schema: Schema) -> str | None:
+    """Why no row can keep a contract and fit a schema; None if some can.
+
+    >>> from kappa.schemas import Field, Int
+    >>> schema = Schema.record("Bid", [Field("price", Int())])
+    >>> contradiction(Contract("bids", fields={"price": "str"}), schema)
+    "field 'price' is str in the contract and int64 in the schema"
+    """
+    root = schema.root
+    if not isinstance(root, Record):
+        return None
+    for name, rule in contract.fields.items():
+        field = schema.field(name)
+        if field is None:
+            if not root.open and not rule.optional:
+                return f"the schema has no field {name!r}"
+            continue
+        branches = field.type.branches if isinstance(field.type, Union) else (field.type,)
+        classes = [schema.resolved(one).classes for one in branches]
+        if rule.type is None or not all(classes):
+            continue
+        if kinds_of(rule.type).isdisjoint(frozenset().union(*classes)):
+            return f"field {name!r} is {rule.type} in the contract and {field.type} in the schema"
+    return None
 
 
 def remove_contract(log: Log, topic: str) -> None:

@@ -235,6 +235,19 @@ def test_what_a_class_cannot_be_made_of_is_named(log: Log):
         log.read("bids", rows=int)
 
 
+def test_a_contract_that_no_row_of_the_schema_can_keep_is_refused(log: Log):
+    for fields, message in [
+        ({"price": "str"}, "'price' is str in the contract and int64 in the schema"),
+        ({"who": "str"}, "the schema has no field 'who'"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            set_contract(log, Contract("bids", fields=fields))
+    fine = {"price": "number", "auction": {"type": "int", "min": 0}, "who": {"optional": True}}
+    assert set_contract(log, Contract("bids", fields=fine)).version == 1
+    log.append("bids", ROWS)
+    assert values(log) == ROWS
+
+
 def test_topics_that_others_write_have_no_schema(log: Log):
     pipeline = Pipeline("p")
     pipeline.source("bids").to("out")
