@@ -212,6 +212,8 @@ class Outlets:
     ) -> None:
         instance = self.instances[index]
         pieces = dict(by_lsn(output.batches, self.spans[index]))
+        if pieces and not _marks(self.steps[index]):
+            self.log.sync()  # else a power cut could give their LSNs to other rows
         level = self.levels[index]
         for lsn, append_time, mark in zip(lsns, append_times, output.marks, strict=True):
             batch = pieces.get(lsn)
@@ -242,7 +244,7 @@ class Outlets:
             kept[step.name] = {
                 "staged": staged,
                 "watermark": self.levels[index],
-                "marked": self.marked[index],
+                "marked": self.marked[index] and _marks(step),
             }
         return kept
 
@@ -292,6 +294,11 @@ class Outlets:
         """Closes every instance."""
         for instance in self.instances.values():
             instance.close()
+
+
+def _marks(step: Step) -> bool:
+    """Whether a sink keeps a mark beside its data, once it has any."""
+    return isinstance(step.part, Sink) and not step.part.reaches_outside
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 A stream is a handle on one output of one step. Nothing runs here; wrong use fails at
 once, with the line that built it. `stream` holds what needs no key, `keyed` what does,
 `windowed` what comes between a window and its result, `tables` streams that became
-tables, `joins` how two inputs meet.
+tables, `joins` how two inputs meet, `calling` functions that rows end in.
 """
 
 from kappa.streams.keyed import KeyedStream

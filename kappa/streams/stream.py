@@ -34,6 +34,7 @@ from kappa.plan.graph import Edge, Graph, SinkSpec
 from kappa.plan.inputs import known_fields
 from kappa.plan.judging import add_expectations
 from kappa.sinks import Sink
+from kappa.streams.calling import FunctionSink
 from kappa.streams.words import JoinSelect, Key, Row
 from kappa.time import Duration
 from kappa.windows import Window
@@ -285,18 +286,38 @@ class Stream(Generic[T]):
     def _window_key(self) -> Selector:
         return Selector.of(())
 
-    def sink(self, description: Sink, *, name: str | None = None) -> Self:
-        """Writes the rows outside the log, exactly once: into files, a lake, a database.
+    def sink(
+        self,
+        description: Sink | Callable[..., Any],
+        *,
+        name: str | None = None,
+        batch: bool = False,
+        ids: bool = False,
+    ) -> Self:
+        """Writes the rows outside the log: into files, a lake, a database; or to a function.
+
+        A sink such as `kappa.connect.JsonLinesSink("out")` writes exactly once. A function gets
+        every row at least once, and none in a replay but with `sinks="all"`.
 
         Args:
-            description: where and how, such as `kappa.connect.JsonLinesSink("out")`.
+            description: where and how; or a function of a row.
             name: of the step; what the sink has to remember is kept under it.
+            batch: a function gets a list of the rows that one append caused.
+            ids: a function also gets the row's id, a text, or the list of ids: a row that comes
+                again after a crash has the one that it had.
+
+        Raises:
+            ConfigError: neither a sink nor a plain function.
         """
         if not isinstance(description, Sink):
-            raise ConfigError(
-                f"sink({description!r}): give a sink such as JsonLinesSink(...); a topic is"
-                " written with .to(topic), an operator follows with .then(...)"
-            )
+            if not callable(description):
+                raise ConfigError(
+                    f"sink({description!r}): give a sink such as JsonLinesSink(...), or a function"
+                    " of a row; a topic is written with .to(topic)"
+                )
+            description = FunctionSink.of(description, batch=batch, ids=ids)
+        elif batch or ids:
+            raise ConfigError("batch= and ids= say how a function is called, and this is a sink")
         edge = self._graph.add(description, self._edge)
         if name is not None:
             self._graph.rename(edge, name)
