@@ -88,7 +88,8 @@ class Shown:
             return f"{self.root}/{path}"
         for aside in ("next", "kept"):  # of a swap that goes on, or is done
             for found in sorted(store.names(f"{control}/{aside}")):
-                if found.endswith(f"/{path}"):
+                # An object store puts the old files of a folder under `folder.old` meanwhile.
+                if found.endswith(f"/{path}") or found.replace(".old/", "/").endswith(f"/{path}"):
                     return store.where(f"{control}/{aside}/{found}")
         raise SourceError(
             f"{self.root}/{path} is gone: lost, or replaced while the table was read. Restore"

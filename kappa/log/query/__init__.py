@@ -6,6 +6,7 @@
     table       a topic as an Arrow dataset: fields and times pushed down into the log
     folders     files and folders of them, as a sink writes them
     ledgers     which files of a table are in view, commit by commit
+    places      folders here and in object stores, as names
     run         from a query to a `Result`
     result      rows, as Python values, a file, or records of a topic
 

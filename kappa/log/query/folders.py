@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 from kappa.errors import ConfigError
 from kappa.log.query.ledgers import shown
+from kappa.log.query.places import Place, place_of
 
 __all__ = ["select_from"]
 
@@ -20,8 +21,14 @@ READERS = {
 """What DuckDB reads files with, by their ending."""
 
 
-def select_from(path: str | os.PathLike[str]) -> str:
+def select_from(path: str | os.PathLike[str]) -> tuple[str, Any]:
     """The SELECT that reads a file, or all files of one kind in a folder and below it.
+
+    Args:
+        path: here, or the URL of an object store.
+
+    Returns:
+        The SELECT, and fsspec's file system if DuckDB needs it to read them.
 
     Raises:
         ConfigError: there is nothing, or there are files of several kinds.
@@ -30,29 +37,27 @@ def select_from(path: str | os.PathLike[str]) -> str:
     Of a table of kappa's, the files are those that its ledger shows. Of other folders,
     hidden ones are passed over.
     """
-    if "://" in os.fspath(path):
-        raise ConfigError(f"{path} is not in a folder here: SQL reads tables of local files")
-    place = Path(path)
-    found = _files(place)
-    kinds = {kind for file in found for kind in READERS if file.name.endswith(kind)}
+    place, name = place_of(path)
+    found = _files(place, name)
+    kinds = {kind for file in found for kind in READERS if file.endswith(kind)}
     if len(kinds) != 1:
         what = f"files of {', '.join(sorted(kinds))}" if kinds else "no file"
-        raise ConfigError(f"{place} has {what}: a table is files of one of {', '.join(READERS)}")
+        raise ConfigError(f"{path} has {what}: a table is files of one of {', '.join(READERS)}")
     (kind,) = kinds
-    names = sorted(str(file) for file in found if file.name.endswith(kind))
+    names = sorted(place.where(file) for file in found if file.endswith(kind))
     texts = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
-    return f"SELECT * FROM {READERS[kind].format(f'[{texts}]')}"
+    return f"SELECT * FROM {READERS[kind].format(f'[{texts}]')}", place.files
 
 
-def _files(place: Path) -> Sequence[Path]:
-    if place.is_file():
-        return [place]
-    table = shown(place)
+def _files(place: Place, name: str) -> Sequence[str]:
+    if place.is_file(name):
+        return [name]
+    table = shown(place, name)
     if table is not None:
         return table.files
-    return [path for path in place.rglob("*") if _shows(place, path)]
+    below = [path for path in place.names(name) if not _is_hidden(path)]
+    return [f"{name}/{path}" for path in below]
 
 
-def _shows(root: Path, file: Path) -> bool:
-    parts = file.relative_to(root).parts
-    return file.is_file() and not any(part.startswith(".") for part in parts)
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))

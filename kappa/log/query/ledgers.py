@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kappa.errors import SourceError
+from kappa.log.query.places import Place
 
 _COMMIT = re.compile(r"(\d{10})\.json")
 _SNAPSHOT = re.compile(r"(\d{10})\.snapshot\.json")
+_OLD = ".old"
+"""What an object store puts old files under while a swap goes on, behind the folder's name."""
 
 
 @dataclass(frozen=True)
@@ -26,73 +28,85 @@ class Shown:
 
     Args:
         number: of the commit.
-        files: where they lie now.
+        files: where they lie now, as names in the place.
     """
 
     number: int
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
 
 
-def shown(folder: Path) -> Shown | None:
+def shown(place: Place, name: str) -> Shown | None:
     """What the ledger of a folder shows; None if it has no ledger.
+
+    Args:
+        place: the folder above.
+        name: of the folder in it.
 
     Raises:
         SourceError: the ledger is damaged, or a file that it names is gone.
     """
-    control = folder.absolute().parent / f".{folder.absolute().name}.kappa"
-    if not control.is_dir():
-        return None
+    control = f".{name}.kappa"
+    number, paths = _newest(place, control)
     for _ in range(10):  # again, if partitions are replaced while it looks
-        number, paths = _newest(control)
-        found = {path: _lies(folder, control, path) for path in sorted(paths)}
-        if None not in found.values():
-            files = tuple(file for file in found.values() if file is not None)
-            return Shown(number, files) if number else None
-        if _newest(control)[0] == number:
-            lost = next(path for path, file in found.items() if file is None)
+        if not number:
+            return None
+        found = _lying(place, name, control)
+        lost = sorted(paths - found.keys())
+        if not lost:
+            return Shown(number, tuple(found[path] for path in sorted(paths)))
+        before, (number, paths) = number, _newest(place, control)
+        if before == number:
+            where = place.where(f"{name}/{lost[0]}")
             raise SourceError(
-                f"{folder / lost} is gone, and the table's ledger {control} names it: restore it",
-                path=str(folder / lost),
+                f"{where} is gone, and the table's ledger {place.where(control)} names it:"
+                " restore it",
+                path=where,
             )
-    raise SourceError(f"{folder} is replaced all the time: ask again", retryable=True)
+    raise SourceError(f"{place.where(name)} is replaced all the time: ask again", retryable=True)
 
 
-def _newest(control: Path) -> tuple[int, set[str]]:
-    """The number of the newest commit, and the paths after it."""
-    names = [path.name for path in control.iterdir()]
+def _newest(place: Place, control: str) -> tuple[int, set[str]]:
+    """The number of the newest commit, and the paths after it; 0 if there is none."""
+    names = place.names(control, below=False)
     snapshots = [int(match[1]) for name in names if (match := _SNAPSHOT.fullmatch(name))]
     number = max(snapshots, default=0)
     paths: set[str] = set()
     if number:
-        files = _read(control / f"{number:010}.snapshot.json")["files"]
+        files = _read(place, f"{control}/{number:010}.snapshot.json")["files"]
         paths = {file["path"] for file in files}
     later = sorted(int(match[1]) for name in names if (match := _COMMIT.fullmatch(name)))
     for commit in later:
         if commit > number:
-            content = _read(control / f"{commit:010}.json")
+            content = _read(place, f"{control}/{commit:010}.json")
             paths.difference_update(content["remove"])
             paths.update(file["path"] for file in content["add"])
             number = commit
     return number, paths
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(place: Place, name: str) -> dict[str, Any]:
     try:
-        content = dict(json.loads(file.read_bytes()))
+        content = dict(json.loads(place.read(name)))
         named = [one["path"] for one in (*content.get("files", ()), *content.get("add", ()))]
         if content["format"] != 1 or any({"", ".."} & set(path.split("/")) for path in named):
             raise ValueError("it is of another release, or names what is no part of the table")
         return {"remove": [], "add": [], **content}
     except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{file} does not read back: {error}", path=str(file)) from error
+        where = place.where(name)
+        raise SourceError(f"{where} does not read back: {error}", path=where) from error
 
 
-def _lies(folder: Path, control: Path, path: str) -> Path | None:
-    if (folder / path).is_file():
-        return folder / path
-    for aside in ("next", "kept"):
-        places = sorted(control.glob(f"{aside}/*"))
-        for place in places:
-            if (place / path).is_file():
-                return place / path
-    return None
+def _lying(place: Place, name: str, control: str) -> dict[str, str]:
+    """Where each file of the table is now, by its path.
+
+    A file moves from the folder to `next/` and on to `kept/`: looked at in this order, none
+    is missed.
+    """
+    found = {path: f"{name}/{path}" for path in place.names(name)}
+    for aside in (f"{control}/next", f"{control}/kept"):
+        for one in place.names(aside):
+            path = one.partition("/")[2]
+            folder, sign, last = path.rpartition("/")
+            found.setdefault(path, f"{aside}/{one}")
+            found.setdefault(f"{folder.removesuffix(_OLD)}{sign}{last}", f"{aside}/{one}")
+    return found

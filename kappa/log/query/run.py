@@ -111,7 +111,13 @@ class _Folders:
         """Looks again where the files lie; whether that is elsewhere now."""
         import duckdb
 
-        views = {name: select_from(path) for name, path in self._paths.items()}
+        views = {}
+        for name, path in self._paths.items():
+            views[name], files = select_from(path)
+            if files is not None and not self._connection.filesystem_is_registered(
+                files.protocol[0]
+            ):
+                self._connection.register_filesystem(files)
         if views == self._views:
             return False
         self._views = views
@@ -124,6 +130,12 @@ class _Folders:
             if not self.moved():  # it fails on the same files again
                 raise ConfigError(f"a table of the query: {error}") from None
         return True
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    """The schemes of fsspec's file system, as DuckDB lists it."""
+    found = files.protocol
+    return (found,) if isinstance(found, str) else tuple(found)
 
 
 def _connect(zone: str) -> Any:

@@ -96,6 +96,11 @@ def test_every_step_leaves_what_it_leaves_in_a_folder(tmp_path: Path):
             pass
 
 
+def asked(log: Log, table: str) -> int:
+    with log.sql("SELECT sum(x)::BIGINT FROM t", tables={"t": table}) as result:
+        return int(result.scalar())
+
+
 def test_it_is_read_back_by_its_ledger(tmp_path: Path):
     with s3("bucket") as url, filled(tmp_path / "log") as log, Log.memory() as again:
         pipeline(f"{url}/lake").run(log, until_idle=True, drain=True)
@@ -110,8 +115,13 @@ def test_it_is_read_back_by_its_ledger(tmp_path: Path):
         assert copy.replay(again).records_in == len(rows[0])
         with pytest.raises(SinkError, match=r"notes\.jsonl was not written by kappa"):
             pipeline(f"{url}/lake", 10).backfill(log, since=0, until=24 * HOUR)
+        assert asked(log, f"{url}/lake/raw") == sum(range(120))
         store.remove(f"{root}/raw/date=1970-01-01/notes.jsonl")
         pipeline(f"{url}/lake", 10).backfill(log, since=0, until=24 * HOUR)
+        assert asked(log, f"{url}/lake/raw") == sum(range(120)) + 9 * sum(range(48))
+        assert asked(log, f"{url}/lake/raw/date=1970-01-02") == sum(range(48, 96))
+        with pytest.raises(ConfigError, match="has no file"):
+            asked(log, f"{url}/lake/nothing")
         with Log.memory() as new:
             new.create_topic("in", time="ts")
             load_all(new, "in", f"{url}/lake/raw")
