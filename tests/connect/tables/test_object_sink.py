@@ -13,12 +13,14 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stores import s3
 
 from kappa import Log, Pipeline, Tumbling, agg, col
 from kappa.connect import Files, JsonLinesSink, Lake, ParquetSink, load_all
+from kappa.connect.tables.objects import ObjectStore
 from kappa.connect.tables.stores import store_of
 from kappa.errors import ConfigError, SinkError
 
@@ -127,6 +129,47 @@ def test_it_is_read_back_by_its_ledger(tmp_path: Path):
             load_all(new, "in", f"{url}/lake/raw")
             xs = Counter(record.value["x"] for record in new.read("in"))
             assert xs == Counter([n * 10 for n in range(48)] + [*range(48, 120)])
+
+
+def test_before_every_request_of_a_swap_readers_of_the_ledger_see_one_generation(tmp_path: Path):
+    with s3("bucket") as url, filled(tmp_path / "log", 50) as log:
+        lake, looks = f"{url}/lake/raw", []
+
+        def raw(unit: int) -> Pipeline:
+            p = Pipeline("p")
+            rows = p.source("in").with_columns(x=col("x") * unit)
+            rows.sink(JsonLinesSink(lake, by="date"))
+            return p
+
+        def look() -> tuple[int, int]:
+            with Log.memory() as new:
+                new.create_topic("in", time="ts")
+                load_all(new, "in", lake)
+                return asked(log, lake), sum(record.value["x"] for record in new.read("in"))
+
+        def watched(call: Any) -> Any:
+            def before(*args: Any) -> Any:
+                if "/.raw.kappa/staged" not in f"/{args[1]}":
+                    with pytest.MonkeyPatch.context() as quiet:
+                        for name, real in calls.items():
+                            quiet.setattr(ObjectStore, name, real)
+                        looks.append(look())
+                return call(*args)
+
+            return before
+
+        raw(1).run(log, until_idle=True, drain=True)
+        old = look()
+        calls = {name: getattr(ObjectStore, name) for name in ("copy", "remove", "write")}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, real in calls.items():
+                patch.setattr(ObjectStore, name, watched(real))
+            raw(10).backfill(log, since=0, until=48 * HOUR)
+        new = look()
+    assert old[0] == old[1] < new[0] == new[1]
+    first = looks.index(new)
+    assert looks == [old] * first + [new] * (len(looks) - first)
+    assert first > 10
 
 
 CHILD = """
