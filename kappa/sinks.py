@@ -29,6 +29,7 @@ from typing import Any, ClassVar, NamedTuple
 from zlib import crc32
 
 from kappa.batch import Batch
+from kappa.schemas import Schema
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY, PLUS_INFINITY
 
@@ -69,6 +70,7 @@ class SinkContext:
         end_lsn: the last LSN of a bounded run; 0 for one that goes on.
         target: the version whose place the rows go to; an overwrite has an owner of its own.
         params: values of the pipeline's parameters.
+        schema: of the rows, where they come from a topic as they are and it has one.
     """
 
     step: str
@@ -81,6 +83,7 @@ class SinkContext:
     end_lsn: int = 0
     target: int = 0
     params: Mapping[str, Any] = field(default_factory=dict)
+    schema: Schema | None = None
 
 
 class Partition(NamedTuple):

@@ -3,7 +3,8 @@
 `graph` is what streams add to; `plan.compile_plan` checks it and fixes everything that
 must not depend on a run: order of steps, names (the addresses of state), which fields are
 read, who shares a batch, where rows need ranks, where rows must be brought together by
-key (the exchange boundaries), and the fingerprint.
+key (the exchange boundaries), and the fingerprint. `straight` says whose rows reach a step
+as a topic holds them.
 """
 
 from kappa.plan.explain import explain, mermaid

@@ -98,6 +98,7 @@ class Job:
             position=self.position,
             kept=self.kept,
             effects=effects or Effects(),
+            seen=self.seen,
         )
         self.delivery = Delivery(
             log,

@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kappa.errors import ConfigError, SinkError
-from kappa.log import Log, NamedLock
+from kappa.log import Log, NamedLock, SchemaView
 from kappa.plan import Plan, Step
+from kappa.plan.straight import source_of
 from kappa.runtime.delivery import Span, by_lsn
 from kappa.runtime.executor import Output
 from kappa.runtime.versions import BACKFILLS, LIVE, REPLAYING, Version
+from kappa.schemas import Schema
 from kappa.sinks import OVERWRITE, WRITE, Change, Mark, Sink, SinkContext, SinkInstance, lock_of
 from kappa.state import StepState
 from kappa.time import MINUS_INFINITY
@@ -69,6 +71,7 @@ class Outlets:
         position: the LSN of the checkpoint that was taken up, or 0.
         kept: what that checkpoint says of the sinks, by step.
         effects: which sinks take part, and how.
+        seen: how rows of each source are seen, in the order of the plan's sources.
     """
 
     def __init__(
@@ -81,10 +84,13 @@ class Outlets:
         position: int,
         kept: Mapping[str, Any],
         effects: Effects,
+        seen: Sequence[SchemaView | None],
     ) -> None:
         self.log = log
+        self.plan = plan
         self.version = version
         self.effects = effects
+        self.seen = seen
         self.steps = {
             step.index: step
             for step in plan.outlets
@@ -117,11 +123,18 @@ class Outlets:
             end_lsn=version.end_lsn,
             target=self.effects.target or version.version,
             params=version.params,
+            schema=self._schema(step),
         )
         assert isinstance(step.part, Sink)
         with located(step), self._held(step):
             instance = self.instances[index] = step.part.open(context)
             self._take_up(index, step, instance, position, kept)
+
+    def _schema(self, step: Step) -> Schema | None:
+        """The schema of a step's rows, where they are a topic's as they are."""
+        source = source_of(self.plan, step)
+        view = None if source is None else self.seen[source]
+        return None if view is None else view.through.schema
 
     def _take_up(
         self, index: int, step: Step, instance: SinkInstance, position: int, kept: Any

@@ -112,6 +112,17 @@ def columns_of(schema: Any) -> Columns:
     return _fields(rows.root, rows, frozenset())
 
 
+def columns_known(schema: Schema) -> Columns:
+    """The fields of a topic's rows that can be columns; the others go by their values."""
+    found: list[Column] = []
+    for one in schema.fields:
+        try:
+            found += _fields(Record(schema.name, (one,)), schema, frozenset())
+        except ConfigError:
+            continue
+    return tuple(found)
+
+
 def _is_document(schema: Mapping[str, Any]) -> bool:
     """Whether a mapping is a schema in Avro's form, and not types by name."""
     return schema.get("type") == "record" and isinstance(schema.get("fields"), list)

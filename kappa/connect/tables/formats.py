@@ -18,6 +18,7 @@ from uuid import UUID
 
 from kappa.batch import Batch
 from kappa.errors import ConfigError, SinkError
+from kappa.schemas import Schema
 
 GZIP_LEVEL = 6
 
@@ -43,6 +44,10 @@ class Format(Protocol):
     @property
     def suffix(self) -> str:
         """What the name of a file ends in."""
+        ...
+
+    def informed(self, schema: Schema | None) -> Format:
+        """The format, knowing the schema of the rows that will come; None for nothing."""
         ...
 
     @property
@@ -99,6 +104,9 @@ class JsonLinesFormat:
     def suffix(self) -> str:
         """What the name of a file ends in."""
         return ".jsonl.gz" if self.compression == "gzip" else ".jsonl"
+
+    def informed(self, schema: Schema | None) -> JsonLinesFormat:
+        return self
 
     @property
     def columns(self) -> Sequence[Any]:

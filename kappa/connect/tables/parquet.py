@@ -22,6 +22,7 @@ from kappa.connect.tables.columns import (
     arrow,
     arrow_type,
     columns_from,
+    columns_known,
     columns_of,
     kind_of,
     plain,
@@ -29,6 +30,7 @@ from kappa.connect.tables.columns import (
 from kappa.connect.tables.formats import Format, Piece, plain_rows
 from kappa.connect.tables.sink import TableSink
 from kappa.errors import ConfigError, SinkError
+from kappa.schemas import Schema
 
 ROW_GROUP = 122_880
 """Rows of a row group: what DuckDB reads at once, so that one thread takes one group."""
@@ -48,21 +50,30 @@ class ParquetFormat:
     """Files of Parquet.
 
     Args:
-        schema: the columns that are known.
+        schema: the columns that were declared; once `fixed`, all that there are.
         without: fields that are left out, since the path says them.
         codec: of the pages: "zstd", "snappy", "gzip" or "none".
         fixed: whether `schema` is what the table's first file was written with.
+        topic: columns that the topic of the rows declares, for the table's first file.
     """
 
     schema: Columns = ()
     without: frozenset[str] = frozenset()
     codec: str = "zstd"
     fixed: bool = False
+    topic: Columns = ()
 
     @property
     def suffix(self) -> str:
         """What the name of a file ends in."""
         return ".parquet"
+
+    def informed(self, schema: Schema | None) -> ParquetFormat:
+        if schema is None:
+            return self
+        known = self.without.union(one.name for one in self.schema)
+        found = tuple(one for one in columns_known(schema) if one.name not in known)
+        return replace(self, topic=found)
 
     @property
     def columns(self) -> list[Any]:
@@ -85,10 +96,11 @@ class ParquetFormat:
     def settled(self, contents: Sequence[Content]) -> ParquetFormat:
         if self.fixed:
             return self
-        known = {one.name for one in self.schema}
+        declared = (*self.schema, *self.topic)
+        known = {one.name for one in declared}
         _, columns = _joined(contents)
         asked = [_asked(name, columns[name]) for name in sorted(columns.keys() - known)]
-        return replace(self, schema=(*self.schema, *asked), fixed=True)
+        return replace(self, schema=(*declared, *asked), fixed=True)
 
     def piece(self, batch: Batch) -> Piece:
         rows = plain_rows(batch, self.without)
@@ -226,7 +238,8 @@ class ParquetSink(TableSink):
         schema: types of columns by name: bool, int, float, str, bytes, date, time, datetime,
             "timestamp" (of milliseconds since the epoch), duration, uuid, "decimal(10, 2)",
             a name or type of Arrow's, or a type of `kappa.schemas`. What it does not name
-            is fixed by the table's first file. A whole schema of Arrow's or of
+            is that of the topic's schema where the rows are a topic's as they are, and else
+            fixed by the table's first file. A whole schema of Arrow's or of
             `kappa.schemas`, or a class that declares one, does as well.
         codec: "zstd", "snappy", "gzip" or "none".
 

@@ -135,7 +135,7 @@ class TableSinkInstance(SinkInstance):
         self.context = context
         version = str(context.target) if context.target else context.owner.rpartition("@")[2]
         self.table = Table(str(sink.path).replace("{version}", version))
-        self.format = sink.format()
+        self.format = sink.format().informed(context.schema)
         self.time_names = frozenset(sink.partitioning.time_names)
         self.folders = Folders(sink.partitioning)
         self.filling = Filling(self.format, sink.roll, context.state, PREFIX)
