@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from kappa.connect.tables.stores import Store
 from kappa.errors import ConfigError, MissingExtra
+from kappa.log.query.places import There
 
 
 def object_store(url: str) -> tuple[Store, str]:
@@ -74,11 +75,7 @@ class ObjectStore:
         return bool(self._files.isfile(self._path(name)))
 
     def names(self, folder: str, *, below: bool = True) -> list[str]:
-        self._files.invalidate_cache()
-        above = self._path(folder)
-        depth = None if below else 1
-        found = self._files.find(above, maxdepth=depth)
-        return sorted(str(path).removeprefix(f"{above}/") for path in found)
+        return sorted(There(self._files, self._root).names(folder, below=below))
 
     def move(self, old: str, new: str) -> None:
         self.copy(old, new)

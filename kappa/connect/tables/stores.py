@@ -16,6 +16,7 @@ from typing import Protocol
 
 from kappa.errors import ConfigError
 from kappa.log.files import OsFiles, read_whole, write_whole
+from kappa.log.query.places import Here
 
 SCHEME = "://"
 
@@ -108,13 +109,7 @@ class FolderStore:
         return Path(self.where(name)).is_file()
 
     def names(self, folder: str, *, below: bool = True) -> list[str]:
-        root, found = self.where(folder), []
-        for above, folders, files in os.walk(root):  # passes over what vanishes meanwhile
-            at = os.path.relpath(above, root)
-            found += files if at == "." else [f"{at}/{name}" for name in files]
-            if not below:
-                folders.clear()
-        return sorted(found)
+        return sorted(Here(Path(self.where())).names(folder, below=below))
 
     def move(self, old: str, new: str) -> None:
         self._make_folder(_folder(new))
