@@ -39,9 +39,11 @@ def array_of(values: Sequence[Any], type_: Any) -> Any:
     Cost: about 20 ns per value, 100 ns where each one has to be looked at.
     """
     pa = arrow()
-    values = simple(values)
-    known = _converters(type_)
     kinds = set(map(type, values))
+    if any(map(is_dataclass, kinds)):
+        values = simple(values)
+        kinds = set(map(type, values))
+    known = _converters(type_)
     if not all(known.get(kind) is _same for kind in kinds):
         values = [_converted(value, known) for value in values]
     try:

@@ -43,6 +43,8 @@ from kappa.schemas import (
     Timestamp,
     optional,
 )
+from kappa.sinks import OVERWRITE, WRITE, Mark, SinkContext, SinkInstance
+from kappa.state import StepState
 
 DAY = 86_400_000
 
@@ -336,3 +338,33 @@ def test_types_of_arrow_come_back_from_what_a_ledger_keeps(type):
     assert arrow_type(kind_of(type)) == type
     schema = columns_of(pa.schema([pa.field("x", type)]))
     assert columns_of({"x": type}) == schema
+
+
+def opened(folder: Path, owner: str, mode: str) -> SinkInstance:
+    state = StepState("sink")
+    context = SinkContext("sink", state, owner, made=1, mode=mode, end_lsn=9, target=1)
+    instance = ParquetSink(folder, by="date").open(context)
+    assert instance.mark() is None
+    return instance
+
+
+def test_of_two_first_files_at_once_one_wins_and_the_other_is_refused(tmp_path):
+    """A backfill swaps its files in between a live run's checkpoint and its commit."""
+    live = opened(tmp_path / "lake", "p@1", WRITE)
+    live.write(1, 0, Batch.of_rows([{"x": 1}], [0]))
+    staged = live.finish(1, 0, None)
+    backfill = opened(tmp_path / "lake", "p.backfill@1", OVERWRITE)
+    backfill.write(2, 0, Batch.of_rows([{"x": 1.5}], [DAY]))
+    backfill.commit(backfill.finish(2, 0, None), Mark("p.backfill@1", 1, 2, 0, closed=True))
+    with pytest.raises(SinkError, match="has written the table's first file meanwhile"):
+        live.commit(staged, Mark("p@1", 1, 1, 0, closed=True))
+    assert types(tmp_path / "lake") == {"double"}
+
+
+def test_rows_may_hold_instances_of_dataclasses():
+    form = ParquetFormat()
+    point = Point(1.5, "a")
+    piece = form.piece(Batch.of_rows([{"p": point, "l": [point], "m": {"k": point}}], [0]))
+    (row,) = pq.read_table(io.BytesIO(form.file([piece.content]))).to_pylist()
+    plain = {"lat": 1.5, "name": "a"}
+    assert row == {"p": plain, "l": [plain], "m": {"k": plain}}
