@@ -95,6 +95,11 @@ def run(directory: Path, pipeline: str, params: tuple[str, ...], **options: Any)
 )
 @click.option("--warmup", help="History to read before --since at most; the result is not exact.")
 @click.option("--overwrite", is_flag=True, help="Make a version that exists anew.")
+@click.option(
+    "--sinks",
+    type=click.Choice(["default", "all", "none"]),
+    help="Which sinks outside the log take part; by default all but those that call functions.",
+)
 @throttle_option
 @checkpoint_option
 @json_option
@@ -107,7 +112,7 @@ def replay(directory: Path, pipeline: str, params: tuple[str, ...], **options: A
     """
     found = find_pipeline(pipeline)
     arguments = given(
-        options, "version", "late", "warmup", "overwrite", "throttle", "checkpoint_every"
+        options, "version", "late", "warmup", "overwrite", "sinks", "throttle", "checkpoint_every"
     )
     work(
         found.replay,

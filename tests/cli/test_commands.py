@@ -302,3 +302,16 @@ def test_verify_has_an_exit_code_for_what_differs(loaded):
     assert differs.json["exit_code"] == exits.DIFFERENT
     assert differs.json["difference"]["output"] == "counted"
     assert "no topic counted" in loaded("topic", "describe", "counted").err  # nothing was written
+
+
+def test_a_replay_calls_functions_outside_only_if_asked(loaded, tmp_path):
+    (tmp_path / "calls.py").write_text(
+        "from pathlib import Path\nfrom kappa import Pipeline\n\n"
+        "def told(row):\n    with Path('told').open('a') as file:\n        file.write('x')\n\n"
+        "calls = Pipeline('calls')\ncalls.source('numbers').sink(told)\n"
+    )
+    assert loaded("replay", "calls.py:calls", "--version", "1").code == 0
+    assert not (tmp_path / "told").exists()
+    assert loaded("replay", "calls.py:calls", "--version", "2", "--sinks", "all").code == 0
+    assert (tmp_path / "told").read_text() == "x" * 30
+    assert loaded("replay", "calls.py:calls", "--sinks", "some").code == exits.USAGE

@@ -197,7 +197,7 @@ class Ledger:
                 content["writer"],
                 {str(folder): int(lsn) for folder, lsn in content["floors"].items()},
                 tuple(map(str, content["times"])),
-                list(content["columns"]),
+                list(content.get("columns", ())),  # not told by early ledgers
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(f"{number:010}.snapshot.json", error) from error
@@ -212,7 +212,7 @@ class Ledger:
                 tuple(map(str, content["remove"])),
                 {str(folder): int(lsn) for folder, lsn in content["floors"].items()},
                 tuple(map(str, content["times"])),
-                list(content["columns"]),
+                list(content.get("columns", ())),  # not told by early ledgers
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(f"{number:010}.json", error) from error

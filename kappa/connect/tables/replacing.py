@@ -302,7 +302,7 @@ def _commit(content: Mapping[str, Any]) -> Commit:
         tuple(content["remove"]),
         dict(content["floors"]),
         tuple(content["times"]),
-        content["columns"],
+        content.get("columns", ()),
     )
 
 

@@ -293,7 +293,7 @@ class TableSinkInstance(SinkInstance):
         if self.overwrites and staged.get("replace"):
             files = [DataFile(**file) for file in staged["files"]]
             state = settle(self.table)
-            self._check_columns(state, staged["columns"])
+            self._check_columns(state, staged.get("columns", ()))
             touched = self._touched(state, files)
             for folder in sorted({*touched, *self._lying()}):
                 check_own(self.table, folder, self.format.suffix)
@@ -302,17 +302,17 @@ class TableSinkInstance(SinkInstance):
         files = [DataFile(**file) for file in staged["files"]]
         if self.overwrites:
             if staged.get("replace"):
-                self._replace(files, staged["columns"], mark)
+                self._replace(files, staged.get("columns", ()), mark)
             return
         state = settle(self.table)
-        self._check_columns(state, staged["columns"])
+        self._check_columns(state, staged.get("columns", ()))
         if not state.number:  # a file in place that no ledger knows would look like another's
             begun = replace(mark, lsn=0, chain_crc=0, closed=False)
             first = Commit("begin", begun, times=self.partitioning.time_names)
             self.table.ledger.commit(lambda now: None if now.number else first)
         files = [file for file in files if not floored(state, file)]
         self.table.place(self.context.owner, files)
-        self.table.ledger.commit(lambda state: added(state, files, mark, staged["columns"]))
+        self.table.ledger.commit(lambda state: added(state, files, mark, staged.get("columns", ())))
         for folder in staged["complete"]:
             self.table.say_complete(folder)
         if not self.swept:

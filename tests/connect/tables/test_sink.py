@@ -269,6 +269,25 @@ def test_files_without_their_ledger_are_refused(tmp_path):
             pipeline(tmp_path / "out").replay(log, version=1, overwrite=True)
 
 
+def test_a_ledger_that_says_nothing_of_columns_is_read_and_gone_on_with(tmp_path):
+    """As ledgers were before tables had columns."""
+    with new_log(30) as log:
+        pipeline(tmp_path / "out").run(log, until_idle=True)
+        ledgers = list((tmp_path / "out" / ".raw.kappa").rglob("*.json"))
+        for one in ledgers:
+            content = json.loads(one.read_text())
+            assert content.pop("columns", None) is not None
+            one.write_text(json.dumps(content))
+        assert ledgers
+        with new_log(30) as other:
+            pipeline(tmp_path / "other").run(other, until_idle=True, drain=True)
+        pipeline(tmp_path / "out").run(log, until_idle=True, drain=True)
+    shown = [
+        sorted(path.name for path in (tmp_path / name).rglob("part-*")) for name in ("out", "other")
+    ]
+    assert len(shown[0]) == len(shown[1])
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [(float("nan"), "field 'v' is nan"), (b"x", "field 'v' is b'x'"), ({1: {2}, "a": 1}, "'v'")],
