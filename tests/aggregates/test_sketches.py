@@ -92,6 +92,12 @@ def test_sketch_edges() -> None:
     assert layout.read(accumulator)[0] > 1e38
 
 
+def first_of(text: str, values: list[float]) -> Any:
+    """The row that a query over values gives; in a connection of its own, which is then closed."""
+    with duckdb.connect() as connection:
+        return connection.execute(text, [values]).fetchone()
+
+
 def test_exact_quantiles_and_variances_equal_duckdb() -> None:
     source = random.Random(3)
     for size in (1, 2, 3, 10, 57):
@@ -99,14 +105,14 @@ def test_exact_quantiles_and_variances_equal_duckdb() -> None:
         values = [float(value) for value in values]
         for q in (0.0, 0.1, 0.5, 0.95, 1.0):
             text = f"select quantile_cont(x, {q}) from (select unnest(?) as x)"
-            wanted = duckdb.execute(text, [values]).fetchone()[0]
+            wanted = first_of(text, values)[0]
             assert quantile(values, q) == pytest.approx(wanted, rel=1e-12)
         layout = Layout({"v": agg.variance("x"), "p": agg.variance("x", sample=False)})
         accumulator = layout.fresh()
         for value in values:
             layout.add(accumulator, 0, value)
         text = "select var_samp(x), var_pop(x) from (select unnest(?) as x)"
-        wanted = duckdb.execute(text, [values]).fetchone()
+        wanted = first_of(text, values)
         for found, want in zip(layout.read(accumulator), wanted):
             assert found == (want if want is None else pytest.approx(want, rel=1e-9, abs=1e-12))
 

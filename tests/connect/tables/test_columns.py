@@ -117,7 +117,9 @@ def test_every_logical_type_has_a_column_and_comes_back(tmp_path: Path, schema):
     first = {**ROW, **texts, **wall, "other": str(ROW["other"])}
     assert rows == [first, {**second, **texts, **wall}]
     assert str(rows[0]["price"]) == "9.90"
-    kinds = duckdb.sql(f"DESCRIBE SELECT price, \"at\", wall, day, sizes FROM '{file}'").fetchall()
+    with duckdb.connect() as connection:
+        text = f"DESCRIBE SELECT price, \"at\", wall, day, sizes FROM '{file}'"
+        kinds = connection.sql(text).fetchall()
     assert [kind for _, kind, *_ in kinds] == [
         "DECIMAL(10,2)", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "DATE", "MAP(VARCHAR, BIGINT)",
     ]  # fmt: skip
