@@ -275,7 +275,30 @@ def test_any_two_schemas_get_the_verdict_of_the_avro_package_and_the_rows_of_fas
         row = data.draw(drawn.values(old.root, old.names))
         ours = Resolution(old, new).row(row)
         assert new.check(ours) == []
-        assert same(ours, through_fastavro(writer, reader, row)) or _ambiguous(old, new)
+        if not (_ambiguous(old, new) or _crossing(writer, reader)):
+            assert same(ours, through_fastavro(writer, reader, row))
+
+
+def _crossing(writer: object, reader: object) -> bool:
+    """Aliases beside the names they stand for: we go by names first, fastavro by aliases."""
+    names = [{name for name, _ in _fields_of(part)} for part in (writer, reader)]
+    return any(
+        name in names[0] or alias in names[1]
+        for name, aliases in _fields_of(reader)
+        for alias in aliases
+    )
+
+
+def _fields_of(part: Any) -> list[tuple[str, list[str]]]:
+    """The names and aliases of all fields in a document, of nested records too."""
+    if isinstance(part, list):
+        return [found for one in part for found in _fields_of(one)]
+    if not isinstance(part, dict):
+        return []
+    own = [(one["name"], one.get("aliases", [])) for one in part.get("fields", [])]
+    inner = [part.get("type"), part.get("items"), part.get("values")]
+    inner += [one["type"] for one in part.get("fields", [])]
+    return own + _fields_of(inner)
 
 
 def _ambiguous(old: Schema, new: Schema) -> bool:
