@@ -274,3 +274,20 @@ def test_delays_grow_up_to_the_longest_and_never_overflow():
     call = Call(len, retry_delay="100ms", backoff=3, max_delay="1s")
     assert [call.delay_ms(retry) for retry in (1, 2, 3, 4)] == [100, 300, 900, 1000]
     assert Call(len, backoff=1e300).delay_ms(10) == 30_000
+
+
+def test_once_stopped_no_call_begins():
+    stop, begun = threading.Event(), []
+
+    def last(row):
+        begun.append(row)
+        stop.set()
+        return row
+
+    calls = Calls()
+    underway = calls.run(Call(last, concurrency=1), range(5), stop)
+    assert next(one for one in underway if one is not None)[0] == 0
+    assert next(underway) is None
+    assert begun == [0]
+    underway.close()
+    calls.close()

@@ -54,6 +54,21 @@ def test_what_counts_on_its_own_is_found_where_it_first_shows(log):
     assert "two runs differ after" in str(found)
 
 
+def test_the_second_run_takes_in_each_append_by_itself(log):
+    """What two steps share by the way is another thing where rows come one by one."""
+    shared = {}
+
+    def noted(row):
+        shared["newest"] = row["ts"]
+        return row
+
+    pipeline = Pipeline("p")
+    notes = pipeline.source("n").map(noted)
+    notes.map(lambda row: {"newest": shared["newest"]}).to("out")
+    found = pipeline.verify(log, read_records=8)
+    assert found.difference.first.value != found.difference.second.value == {"newest": 0}
+
+
 def test_an_int_and_a_float_of_one_value_are_not_the_same(log):
     turns = itertools.cycle([1, 1.0, 1])
     found = mapped(lambda row: {"n": next(turns)}).verify(log, read_records=1)
